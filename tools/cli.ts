@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+import { text } from 'node:stream/consumers';
+import type { Output } from './cli/io.ts';
+import { main } from './cli/main.ts';
+
+const interrupt = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, () => interrupt.abort());
+}
+const output = (stream: NodeJS.WriteStream): Output => ({
+  write: (words) => void stream.write(words),
+  isTTY: stream.isTTY === true,
+  columns: stream.columns ?? 80,
+});
+
+void main(process.argv.slice(2), {
+  cwd: process.cwd(),
+  env: process.env,
+  stdout: output(process.stdout),
+  stderr: output(process.stderr),
+  signal: interrupt.signal,
+  readStdin: () => text(process.stdin),
+  now: () => new Date(),
+  random: Math.random,
+}).then((exitCode) => {
+  process.exitCode = exitCode;
+});

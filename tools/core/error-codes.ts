@@ -1,0 +1,99 @@
+/**
+ * Every way this toolkit fails on purpose. A code is stable: it is what people search for.
+ * The README prints this table; a test keeps the two in step.
+ *
+ * `exit` is the exit status of a command that ends with the error:
+ * 1 it did not work · 2 asked wrongly, or the manifest is invalid · 130 cancelled.
+ */
+export const errorCodes = {
+  // asked wrongly
+  usage: { exit: 2, meaning: 'The command line is not understood.' },
+  'version-invalid': { exit: 2, meaning: 'A version id cannot be used as a folder name.' },
+  'name-invalid': {
+    exit: 2,
+    meaning: 'A file name holds a separator, `..` or control characters.',
+  },
+  'env-file-unreadable': { exit: 2, meaning: 'The file given by `--env-file` cannot be read.' },
+  'binary-missing': { exit: 2, meaning: 'There is no firmware binary at the given path.' },
+  'binary-not-a-file': { exit: 2, meaning: 'The firmware binary is a folder or a device.' },
+  'binary-empty': { exit: 2, meaning: 'The firmware binary has no bytes.' },
+  'binary-unreadable': { exit: 2, meaning: 'The firmware binary exists but may not be read.' },
+
+  // the manifest and its files
+  'json-invalid': { exit: 2, meaning: 'A file is not JSON; line and column are given.' },
+  'manifest-missing': { exit: 2, meaning: 'There is no manifest at the given path.' },
+  'manifest-unreadable': { exit: 2, meaning: 'A manifest exists but cannot be read.' },
+  'manifest-invalid': {
+    exit: 2,
+    meaning: 'A manifest breaks its schema or its rules; all problems are listed.',
+  },
+  'release-missing': { exit: 2, meaning: 'The manifest names a release whose file is not there.' },
+  'version-unknown': { exit: 2, meaning: 'The manifest has no such version.' },
+  'artifact-unknown': { exit: 2, meaning: 'The release has no such artifact.' },
+  'artifact-missing': { exit: 2, meaning: 'An artifact file is not where the release says.' },
+  'artifact-size-mismatch': {
+    exit: 2,
+    meaning: 'An artifact has another size than the release says.',
+  },
+  'artifact-hash-mismatch': {
+    exit: 2,
+    meaning: 'An artifact has another SHA-256 than the release says.',
+  },
+  'path-escapes': { exit: 2, meaning: 'A path leaves the folder it must stay in.' },
+
+  // channels and transports
+  'transport-unknown': { exit: 2, meaning: 'No transport has that name.' },
+  'channel-missing': { exit: 2, meaning: 'A protocol is used but has no channel settings.' },
+  'channel-invalid': { exit: 2, meaning: 'Channel settings break the schema of their transport.' },
+  'placeholder-missing': {
+    exit: 2,
+    meaning: 'A `${NAME}` in a channel has no value; all are listed.',
+  },
+  'placeholder-leftover': {
+    exit: 2,
+    meaning: 'A channel still holds a stand-in such as `<token>`.',
+  },
+  'nothing-to-deploy': { exit: 2, meaning: 'No artifact matches the filters.' },
+
+  // doing it
+  'binary-changed': { exit: 1, meaning: 'The firmware binary changed while it was read.' },
+  'write-failed': {
+    exit: 1,
+    meaning: 'A file cannot be written: read-only, disk full, no permission.',
+  },
+  'lock-timeout': { exit: 1, meaning: 'Another process holds the workspace lock for too long.' },
+  'release-sealed': { exit: 1, meaning: 'A signed release cannot be changed.' },
+  'connection-refused': { exit: 1, meaning: 'Nothing listens at that address and port.' },
+  'connection-failed': { exit: 1, meaning: 'The network connection broke or could not be made.' },
+  'host-unknown': { exit: 1, meaning: 'The host name has no address.' },
+  timeout: { exit: 1, meaning: 'The other side did not answer in time.' },
+  'tls-expired': { exit: 1, meaning: 'The server certificate has expired, or is not valid yet.' },
+  'tls-wrong-host': { exit: 1, meaning: 'The server certificate is for another host.' },
+  'tls-unknown-ca': {
+    exit: 1,
+    meaning: 'The server certificate is signed by an unknown authority.',
+  },
+  'tls-failed': { exit: 1, meaning: 'The TLS handshake failed.' },
+  'tls-file-unreadable': {
+    exit: 2,
+    meaning: 'A CA, certificate or key file cannot be read or used.',
+  },
+  unauthorized: { exit: 1, meaning: 'The other side refuses these credentials.' },
+  'mqtt-refused': { exit: 1, meaning: 'The broker refused the connection or the message.' },
+  'mqtt-too-large': {
+    exit: 1,
+    meaning: 'The artifact exceeds what the broker accepts in one message.',
+  },
+  'mqtt-unsupported': {
+    exit: 1,
+    meaning: 'The broker does not support the QoS or retain that is asked for.',
+  },
+  'http-status': { exit: 1, meaning: 'The server answered with a status that is not success.' },
+  'http-redirect': { exit: 1, meaning: 'A redirect cannot be followed safely.' },
+  'delivery-failed': { exit: 1, meaning: 'At least one delivery failed; the report names each.' },
+  'check-failed': { exit: 1, meaning: 'At least one check failed.' },
+  cancelled: { exit: 130, meaning: 'Stopped by the user.' },
+  internal: { exit: 70, meaning: 'A bug in the toolkit.' },
+} as const satisfies Record<string, { exit: 1 | 2 | 70 | 130; meaning: string }>;
+
+export type ErrorCode = keyof typeof errorCodes;

@@ -1,0 +1,40 @@
+/** What is shown in place of a secret. */
+export const masked = '***';
+
+const secretKey =
+  /pass(word|phrase)?$|secret|token|authorization|cookie|api[-_]?key|psk|encryption_key|credential/i;
+
+/** Whether a setting or header of this name holds a secret. */
+export function isSecretKey(key: string): boolean {
+  return secretKey.test(key);
+}
+
+/** Hides user, password and the values of secret query parameters in every URL inside a text. */
+export function maskUrlCredentials(text: string): string {
+  return text
+    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]*@/gi, `$1${masked}@`)
+    .replace(/([?&][^=&#\s]*(?:pass|secret|token|sig|key)[^=&#\s]*=)[^&#\s"]+/gi, `$1${masked}`);
+}
+
+/**
+ * A copy of settings that may be shown: literal secrets are replaced by `***`. A `${NAME}` placeholder is
+ * not a secret and stays, so that a reader sees where the value will come from.
+ */
+export function maskSecrets(value: unknown, key = ''): unknown {
+  if (typeof value === 'string') {
+    return isSecretKey(key) ? maskLiteral(value) : maskUrlCredentials(value);
+  }
+  if (Array.isArray(value)) return value.map((item) => maskSecrets(item, key));
+  if (value !== null && typeof value === 'object') {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [name, maskSecrets(item, name)]),
+    );
+  }
+  return isSecretKey(key) && value !== null ? masked : value;
+}
+
+/** `Bearer ${TOKEN}` stays; `Bearer abc`, and `abc${TOKEN}`, become `***`. */
+function maskLiteral(value: string): string {
+  const scheme = /^(?:Basic|Bearer|Digest|Token)\s+/i.exec(value)?.[0] ?? '';
+  return /^\$\{[A-Za-z_][A-Za-z0-9_]*\}$/.test(value.slice(scheme.length)) ? value : masked;
+}

@@ -1,0 +1,34 @@
+import type { SchemaObject } from 'ajv';
+import { OtaError } from '../core/errors.ts';
+import type { Delivery, Targets, Transport } from '../core/release/delivery.ts';
+import { defineSchema, formatProblem } from '../core/schema.ts';
+
+export interface TransportDefinition<Channel> {
+  readonly name: string;
+  readonly summary: string;
+  /** JSON Schema of the channel's block in a manifest, with an `$id`. */
+  readonly schema: SchemaObject;
+  prepare(channel: Channel, targets: Targets): Delivery[];
+}
+
+/**
+ * Makes a transport whose channel type stays in its own file: unknown settings are checked against the
+ * schema before `prepare` sees them, so that a bad channel fails at plan time, before a byte is sent.
+ */
+export function defineTransport<Channel>(definition: TransportDefinition<Channel>): Transport {
+  const check = defineSchema(definition.schema);
+  return {
+    name: definition.name,
+    summary: definition.summary,
+    prepare(channel, targets) {
+      const problems = check(channel);
+      if (problems.length > 0) {
+        throw new OtaError('channel-invalid', `the ${definition.name} channel is not valid`, {
+          details: problems.map(formatProblem),
+          hint: `Correct \`deployment.channels.${definition.name}\` in the manifest, the release's overrides, or \`--set\`.`,
+        });
+      }
+      return definition.prepare(channel as Channel, targets);
+    },
+  };
+}

@@ -1,0 +1,4 @@
+import type { Transport } from '../core/release/delivery.ts';
+
+/** All ways to reach a device, in the order in which help and errors list them. */
+export const transports: readonly Transport[] = [];

@@ -1,0 +1,20 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: ['test/real/**'] },
+      },
+      {
+        // Mosquitto, nginx and friends as separate processes: see test/real/README.md.
+        test: {
+          name: 'real',
+          include: ['test/real/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
