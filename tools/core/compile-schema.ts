@@ -2,7 +2,12 @@ import type { SchemaObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 
 /** One options object for run-time and build-time compilation, so both report the same problems. */
-export const ajvOptions = { allErrors: true, verbose: true, strict: true } as const;
+export const ajvOptions = {
+  allErrors: true,
+  verbose: true,
+  strict: true,
+  allowUnionTypes: true,
+} as const;
 
 /**
  * Compiles a JSON Schema (draft 2020-12) that carries an `$id`.

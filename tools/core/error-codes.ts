@@ -55,6 +55,8 @@ export const errorCodes = {
   },
   'nothing-to-deploy': { exit: 2, meaning: 'No artifact matches the filters.' },
 
+  'secret-literal': { exit: 2, meaning: 'A secret would be written into a manifest.' },
+
   // doing it
   'binary-changed': { exit: 1, meaning: 'The firmware binary changed while it was read.' },
   'write-failed': {

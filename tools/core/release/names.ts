@@ -1,0 +1,28 @@
+import { OtaError } from '../errors.ts';
+import { fileNameProblem, versionIdProblem } from '../version.ts';
+
+/** @throws OtaError `version-invalid` when the id cannot be a folder's name */
+export function requireVersionId(id: string): void {
+  const flaw = versionIdProblem(id);
+  if (flaw === undefined) return;
+  throw new OtaError('version-invalid', `version ${JSON.stringify(id)} ${flaw}`, {
+    hint: 'A version becomes a folder: use something like 1.2.3 or 1.2.3-rc.1, at most 128 bytes.',
+  });
+}
+
+/** `ota.json` is the release manifest itself. */
+const reserved = new Set(['ota.json']);
+
+/**
+ * @param option the flag that the name comes from, for the message
+ * @throws OtaError `name-invalid`
+ */
+export function requireFileName(name: string, option: string): void {
+  const flaw = reserved.has(name.toLowerCase())
+    ? 'is taken by the release manifest'
+    : fileNameProblem(name);
+  if (flaw === undefined) return;
+  throw new OtaError('name-invalid', `artifact name ${JSON.stringify(name)} ${flaw}`, {
+    hint: `Choose another with ${option}; it is a single file name such as gateway-1.2.3.bin.`,
+  });
+}

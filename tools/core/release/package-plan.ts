@@ -1,0 +1,136 @@
+import type { Fingerprint } from '../integrity.ts';
+import { sameJson } from '../json.ts';
+import { differingSettings, isSettings, type Settings } from './channel.ts';
+import { defaultProtocolsOf, type RootManifest, type VersionEntry } from './manifest.ts';
+import type { Artifact, Release } from './release.ts';
+
+/** What the user asked for, defaults not yet filled in. */
+export interface PackageRequest {
+  readonly version: string;
+  readonly project?: string;
+  readonly artifactName?: string;
+  readonly label?: string;
+  readonly protocols?: readonly string[];
+  /** Channel overrides of this release, by transport. */
+  readonly overrides: Settings;
+  readonly updateManifest: boolean;
+}
+
+/** What was found on disk. */
+export interface PackageFacts {
+  readonly manifest: RootManifest;
+  /** The release that already stands under this version. */
+  readonly existing?: Release;
+  /** Whether every file of `existing` is there with the right bytes. */
+  readonly existingIntact: boolean;
+  readonly binary: Fingerprint;
+  /** Path of ota.json as the root manifest is to write it. */
+  readonly entryPath: string;
+  readonly now: Date;
+}
+
+export interface PackagePlan {
+  readonly outcome: 'created' | 'replaced' | 'unchanged';
+  readonly artifact: Artifact;
+  readonly release: Release;
+  readonly writeArtifact: boolean;
+  readonly writeRelease: boolean;
+  /** File names of the replaced release that no longer belong to it. */
+  readonly obsolete: readonly string[];
+  /** The root manifest to write; absent when it stays as it is. */
+  readonly manifest?: RootManifest;
+}
+
+/** The artifact's file name: `<project>-<version>.bin`, white space as underscores. */
+export function artifactFilename(manifest: RootManifest, request: PackageRequest): string {
+  const project = request.project ?? manifest.product.name;
+  return request.artifactName ?? `${project}-${request.version}.bin`.replaceAll(/\s+/g, '_');
+}
+
+/**
+ * Decides what packaging changes. The same bytes with the same options change nothing, time stamps included.
+ * Overrides and `x-` keys that somebody wrote into an existing release by hand are kept.
+ */
+export function planPackage(request: PackageRequest, facts: PackageFacts): PackagePlan {
+  const { existing } = facts;
+  const artifact = planArtifact(request, facts);
+  const candidate = {
+    ...existing,
+    ...planChannels(request, facts),
+    version: request.version,
+    artifacts: [artifact],
+  };
+  const sameRelease = existing !== undefined && sameJson(candidate, existing);
+  const writeArtifact = !sameRelease || !facts.existingIntact;
+  const release: Release = sameRelease
+    ? existing
+    : orderRelease({ ...candidate, created_at: timestamp(facts.now) });
+  const manifest = request.updateManifest ? planManifest(request, facts) : undefined;
+  return {
+    outcome:
+      existing === undefined ? 'created' : sameRelease && !writeArtifact ? 'unchanged' : 'replaced',
+    artifact,
+    release,
+    writeArtifact,
+    writeRelease: !sameRelease,
+    obsolete: (existing?.artifacts ?? [])
+      .map(({ filename }) => filename)
+      .filter((filename) => filename !== artifact.filename),
+    ...(manifest === undefined ? {} : { manifest }),
+  };
+}
+
+function planArtifact(request: PackageRequest, facts: PackageFacts): Artifact {
+  return {
+    name: request.project ?? facts.manifest.product.name,
+    filename: artifactFilename(facts.manifest, request),
+    size: facts.binary.sizeBytes,
+    sha256: facts.binary.sha256,
+    protocols: request.protocols ?? defaultProtocolsOf(facts.manifest),
+  };
+}
+
+/** Only what differs from the root manifest is written: ota.json never copies its settings. */
+function planChannels(request: PackageRequest, facts: PackageFacts): { channels?: Settings } {
+  const wanted = differingSettings(facts.manifest.deployment?.channels ?? {}, request.overrides);
+  const channels = { ...facts.existing?.channels };
+  for (const [transport, settings] of Object.entries(wanted)) {
+    channels[transport] = mergeOverride(channels[transport], settings);
+  }
+  return Object.keys(channels).length === 0 ? {} : { channels };
+}
+
+/** Like a merge, but `null` stays: it still has to remove a key of the root. */
+function mergeOverride(base: unknown, override: unknown): unknown {
+  if (!isSettings(base) || !isSettings(override)) return override;
+  const merged = Object.entries(override).map(([key, value]) => [
+    key,
+    key in base ? mergeOverride(base[key], value) : value,
+  ]);
+  return { ...base, ...Object.fromEntries(merged) };
+}
+
+/** The root manifest with this release's entry, or `undefined` when it is already so. */
+function planManifest(request: PackageRequest, facts: PackageFacts): RootManifest | undefined {
+  const { versions } = facts.manifest;
+  const index = versions.findIndex(({ id }) => id === request.version);
+  const entry: VersionEntry = {
+    ...(versions[index] ?? { id: request.version }),
+    ...(request.label === undefined ? {} : { label: request.label }),
+    manifest: facts.entryPath,
+  };
+  if (index < 0) return { ...facts.manifest, versions: [...versions, entry] };
+  if (sameJson(versions[index], entry)) return;
+  return { ...facts.manifest, versions: versions.with(index, entry) };
+}
+
+/** version, created_at, then the rest in the order in which it stood. */
+function orderRelease(release: Release): Release {
+  const { version, created_at, artifacts, ...rest } = release;
+  return { version, ...(created_at === undefined ? {} : { created_at }), ...rest, artifacts };
+}
+
+/** ISO 8601 in UTC, without fractions of a second. */
+function timestamp(now: Date): string {
+  return now.toISOString().replace(/\.\d{3}Z$/, 'Z');
+}

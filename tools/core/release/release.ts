@@ -1,0 +1,81 @@
+import releaseSchema from '../../../schemas/ota-release.schema.json' with { type: 'json' };
+import { OtaError } from '../errors.ts';
+import { defineSchema, didYouMeanSuffix, type Problem } from '../schema.ts';
+import { fileNameProblem } from '../version.ts';
+import type { Settings } from './channel.ts';
+import { manifestInvalid } from './manifest.ts';
+
+/** `ota/versions/<version>/ota.json`, as it stands on disk (schemas/ota-release.schema.json). */
+export interface Release {
+  readonly version: string;
+  readonly created_at?: string;
+  /** Folder of the artifacts, relative to this file's folder. */
+  readonly base_path?: string;
+  readonly channels?: Overrides;
+  readonly artifacts: readonly Artifact[];
+}
+
+export interface Artifact {
+  readonly name: string;
+  readonly filename: string;
+  readonly size: number;
+  readonly sha256: string;
+  readonly protocols?: readonly string[];
+  readonly channels?: Overrides;
+}
+
+/** Settings that differ from the root's, by transport. */
+export type Overrides = Settings;
+
+const checkSchema = defineSchema(releaseSchema);
+
+/**
+ * Parses a release manifest.
+ *
+ * @param expectedVersion the id under which the root manifest lists it
+ * @throws OtaError `manifest-invalid` with all problems
+ */
+export function parseRelease(value: unknown, where: string, expectedVersion?: string): Release {
+  const problems = checkSchema(value);
+  if (problems.length === 0) problems.push(...ruleProblems(value as Release, expectedVersion));
+  if (problems.length > 0) throw manifestInvalid(where, problems);
+  return value as Release;
+}
+
+function ruleProblems(release: Release, expectedVersion: string | undefined): Problem[] {
+  const problems: Problem[] = [];
+  if (expectedVersion !== undefined && release.version !== expectedVersion) {
+    problems.push({
+      path: 'version',
+      message: `is "${release.version}", but the root manifest lists this file as "${expectedVersion}"`,
+    });
+  }
+  const seen = new Set<string>();
+  release.artifacts.forEach(({ filename }, index) => {
+    const path = `artifacts[${index}].filename`;
+    const flaw = fileNameProblem(filename);
+    if (flaw !== undefined) problems.push({ path, message: `${JSON.stringify(filename)} ${flaw}` });
+    if (seen.has(filename)) problems.push({ path, message: `"${filename}" is listed twice` });
+    seen.add(filename);
+  });
+  return problems;
+}
+
+/**
+ * The artifacts whose name or file name is given, or all.
+ *
+ * @throws OtaError `artifact-unknown`
+ */
+export function chooseArtifacts(release: Release, wanted: string | undefined): readonly Artifact[] {
+  if (wanted === undefined) return release.artifacts;
+  const chosen = release.artifacts.filter(
+    ({ name, filename }) => name === wanted || filename === wanted,
+  );
+  if (chosen.length > 0) return chosen;
+  const known = release.artifacts.map(({ filename }) => filename);
+  throw new OtaError(
+    'artifact-unknown',
+    `release ${release.version} has no artifact "${wanted}"${didYouMeanSuffix(wanted, known)}`,
+    { hint: `It has ${known.join(', ')}.` },
+  );
+}

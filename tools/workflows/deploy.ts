@@ -1,0 +1,74 @@
+import { OtaError } from '../core/errors.ts';
+import type { Transport } from '../core/release/delivery.ts';
+import {
+  type DeployPlan,
+  type DeployRequest,
+  type PlannedDelivery,
+  planDeploy,
+} from '../core/release/deploy-plan.ts';
+import { type DeployReport, plannedReport, summarize } from '../core/release/deploy-report.ts';
+import { requireFilled, type Variables } from '../core/release/placeholders.ts';
+import { chooseArtifacts } from '../core/release/release.ts';
+import { createPayload, verifyArtifact } from '../workspace/artifact-file.ts';
+import { artifactPath, openWorkspace, readManifest, readRelease } from '../workspace/workspace.ts';
+import { type DeliverOptions, deliverAll } from './deliver.ts';
+
+export interface DeployOptions extends DeployRequest, Omit<DeliverOptions, 'payloadOf'> {
+  readonly manifestPath: string;
+  readonly outputFolder?: string;
+  /** A version id, or `latest`. */
+  readonly version: string;
+  readonly dryRun: boolean;
+  readonly available: readonly Transport[];
+  /** Values for `${NAME}` in channels. */
+  readonly variables: Variables;
+  /** Called when everything is decided and verified, before the first byte is sent. */
+  onPlan?(plan: DeployPlan): void;
+}
+
+/**
+ * Deploys one release: gathers the manifests, plans, verifies every artifact (in a dry run too), then sends. A
+ * failed delivery does not hide the others: see the report's `ok`.
+ *
+ * @throws OtaError before anything is sent: manifests, plan, files, placeholders without a value
+ */
+export async function deploy(options: DeployOptions): Promise<DeployReport> {
+  const startedAt = options.clock.now();
+  const { plan, paths } = await gatherAndPlan(options);
+  if (!options.dryRun) requireFilled(plan.missing, plan.leftovers);
+  options.onPlan?.(plan);
+  const deliveries = options.dryRun
+    ? plan.steps.map((step) => plannedReport(step))
+    : await deliverAll(plan.steps, { ...options, payloadOf: payloads(paths) });
+  const run = { dryRun: options.dryRun, startedAt, finishedAt: options.clock.now() };
+  return summarize(plan, deliveries, run);
+}
+
+async function gatherAndPlan(
+  options: DeployOptions,
+): Promise<{ plan: DeployPlan; paths: ReadonlyMap<string, string> }> {
+  const workspace = openWorkspace(options.manifestPath, options.outputFolder);
+  const manifest = await readManifest(workspace);
+  const stored = await readRelease(workspace, manifest, options.version);
+  const plan = planDeploy(options, {
+    manifest,
+    release: stored.release,
+    transports: options.available,
+    variables: options.variables,
+  });
+  const paths = new Map<string, string>();
+  for (const artifact of chooseArtifacts(stored.release, options.artifact)) {
+    const path = await artifactPath(workspace, stored, artifact);
+    await verifyArtifact(path, artifact);
+    paths.set(artifact.filename, path);
+  }
+  return { plan, paths };
+}
+
+function payloads(paths: ReadonlyMap<string, string>): DeliverOptions['payloadOf'] {
+  return (step: PlannedDelivery) => {
+    const path = paths.get(step.artifact.filename);
+    if (path === undefined) throw new OtaError('artifact-missing', step.artifact.filename);
+    return createPayload(path, step.artifact);
+  };
+}

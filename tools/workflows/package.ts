@@ -1,0 +1,162 @@
+import { join, resolve } from 'node:path';
+import { OtaError } from '../core/errors.ts';
+import type { Fingerprint } from '../core/integrity.ts';
+import type { Transport } from '../core/release/delivery.ts';
+import { requireFileName, requireVersionId } from '../core/release/names.ts';
+import { requireNoLiteralSecrets } from '../core/release/overrides.ts';
+import {
+  artifactFilename,
+  type PackagePlan,
+  type PackageRequest,
+  planPackage,
+} from '../core/release/package-plan.ts';
+import { verifyArtifact } from '../workspace/artifact-file.ts';
+import { copyBinary, findBinary, readBinary } from '../workspace/binary.ts';
+import { changeFiles } from '../workspace/file-change.ts';
+import { stageJson } from '../workspace/json-file.ts';
+import { withLock } from '../workspace/lock.ts';
+import {
+  entryPath,
+  openWorkspace,
+  readManifest,
+  readReleaseAt,
+  type Workspace,
+} from '../workspace/workspace.ts';
+
+export interface PackageOptions extends PackageRequest {
+  readonly manifestPath: string;
+  readonly binaryPath: string;
+  /** Folder of the releases; default `versions` beside the manifest. */
+  readonly outputFolder?: string;
+  readonly dryRun: boolean;
+  readonly transports: readonly Transport[];
+  readonly now: Date;
+}
+
+/** What packaging did, or would do. Paths are absolute. */
+export interface PackageResult {
+  readonly plan: PackagePlan;
+  readonly artifactPath: string;
+  readonly releasePath: string;
+  readonly manifestPath: string;
+  readonly dryRun: boolean;
+}
+
+/**
+ * Packages one binary as a release: copies and hashes it, writes `ota.json`, and updates the root manifest when
+ * asked to. Repeating it with the same bytes and options changes nothing on disk and takes no lock.
+ *
+ * @throws OtaError about the binary, the names, the manifests, or `write-failed`
+ */
+export async function packageBinary(options: PackageOptions): Promise<PackageResult> {
+  requireVersionId(options.version);
+  requireNoLiteralSecrets(options.overrides);
+  const workspace = openWorkspace(options.manifestPath, options.outputFolder);
+  const binary = await findBinary(options.binaryPath);
+  const place = await locate(options, workspace);
+
+  const known = options.dryRun || (await hasSizeOf(place, binary.sizeBytes));
+  if (known) {
+    const fingerprint = await readBinary(binary.path);
+    const plan = await gatherAndPlan(options, workspace, place, fingerprint);
+    if (options.dryRun || changesNothing(plan)) return resultOf(plan, place, options);
+  }
+  const plan = await withLock(workspace.manifestPath, () => apply(options, workspace, place));
+  return resultOf(plan, place, options);
+}
+
+/** Where the files of the release go. */
+interface Place {
+  readonly folder: string;
+  readonly artifactPath: string;
+  readonly releasePath: string;
+}
+
+async function locate(options: PackageOptions, workspace: Workspace): Promise<Place> {
+  const manifest = await readManifest(workspace);
+  requireKnownProtocols(options);
+  const filename = artifactFilename(manifest, options);
+  requireFileName(filename, options.artifactName === undefined ? '--project' : '--artifact-name');
+  const releases = options.outputFolder ?? join(workspace.folders[0] ?? '.', 'versions');
+  const folder = resolve(releases, options.version);
+  return { folder, artifactPath: join(folder, filename), releasePath: join(folder, 'ota.json') };
+}
+
+async function hasSizeOf(place: Place, sizeBytes: number): Promise<boolean> {
+  const existing = await readReleaseAt(place.releasePath);
+  return existing?.artifacts.some(({ size }) => size === sizeBytes) ?? false;
+}
+
+async function gatherAndPlan(
+  options: PackageOptions,
+  workspace: Workspace,
+  place: Place,
+  binary: Fingerprint,
+): Promise<PackagePlan> {
+  const existing = await readReleaseAt(place.releasePath, options.version);
+  return planPackage(options, {
+    manifest: await readManifest(workspace),
+    ...(existing === undefined ? {} : { existing }),
+    existingIntact: existing !== undefined && (await isIntact(place.folder, existing.artifacts)),
+    binary,
+    entryPath: entryPath(workspace, place.releasePath),
+    now: options.now,
+  });
+}
+
+async function isIntact(
+  folder: string,
+  artifacts: readonly { filename: string; size: number; sha256: string; name: string }[],
+): Promise<boolean> {
+  try {
+    for (const artifact of artifacts)
+      await verifyArtifact(join(folder, artifact.filename), artifact);
+    return true;
+  } catch (error) {
+    if (error instanceof OtaError) return false;
+    throw error;
+  }
+}
+
+function changesNothing(plan: PackagePlan): boolean {
+  return !plan.writeArtifact && !plan.writeRelease && plan.manifest === undefined;
+}
+
+/** Under the lock: copy and hash in one pass, decide on what is there now, then change all files as one. */
+async function apply(
+  options: PackageOptions,
+  workspace: Workspace,
+  place: Place,
+): Promise<PackagePlan> {
+  return changeFiles(async (change) => {
+    const copied = await change.stage(place.artifactPath, (fd) =>
+      copyBinary(options.binaryPath, fd),
+    );
+    const plan = await gatherAndPlan(options, workspace, place, copied);
+    if (!plan.writeArtifact) await change.unstage(place.artifactPath);
+    if (plan.writeRelease) await stageJson(change, place.releasePath, plan.release);
+    if (plan.manifest !== undefined) await stageJson(change, workspace.manifestPath, plan.manifest);
+    for (const filename of plan.obsolete) change.remove(join(place.folder, filename));
+    return plan;
+  });
+}
+
+function requireKnownProtocols({ protocols = [], transports }: PackageOptions): void {
+  const known = transports.map(({ name }) => name);
+  for (const name of protocols) {
+    if (known.includes(name)) continue;
+    throw new OtaError('transport-unknown', `there is no transport "${name}"`, {
+      hint: `--protocols takes ${known.join(', ')}.`,
+    });
+  }
+}
+
+function resultOf(plan: PackagePlan, place: Place, options: PackageOptions): PackageResult {
+  return {
+    plan,
+    artifactPath: place.artifactPath,
+    releasePath: place.releasePath,
+    manifestPath: resolve(options.manifestPath),
+    dryRun: options.dryRun,
+  };
+}

@@ -1,0 +1,107 @@
+import fs from 'fs-extra';
+import { OtaError } from '../core/errors.ts';
+import { createFingerprinter, type Fingerprint } from '../core/integrity.ts';
+
+const chunkBytes = 1024 * 1024;
+
+/** A firmware file that is there, is a file, and has bytes. */
+export interface Binary {
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Looks at a firmware file without reading it.
+ *
+ * @throws OtaError `binary-missing`, `binary-not-a-file`, `binary-empty`, `binary-unreadable`
+ */
+export async function findBinary(path: string): Promise<Binary> {
+  try {
+    const stat = await fs.stat(path);
+    if (!stat.isFile()) {
+      throw new OtaError(
+        'binary-not-a-file',
+        `${path} is ${stat.isDirectory() ? 'a folder' : 'not a file'}`,
+        {
+          hint: 'Give the .bin file itself, such as build/<project>.bin.',
+        },
+      );
+    }
+    if (stat.size === 0) {
+      throw new OtaError('binary-empty', `${path} has no bytes`, {
+        hint: 'The build did not finish, or the file was truncated: build again.',
+      });
+    }
+    await fs.access(path, fs.constants.R_OK);
+    return { path, sizeBytes: stat.size };
+  } catch (cause) {
+    if (cause instanceof OtaError) throw cause;
+    throw binaryFailure(path, cause);
+  }
+}
+
+function binaryFailure(path: string, cause: unknown): OtaError {
+  const code = (cause as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return new OtaError('binary-missing', `there is no file ${path}`, {
+      cause,
+      hint: 'Build first (`idf.py build`), or correct --binary.',
+    });
+  }
+  return new OtaError('binary-unreadable', `cannot read ${path} (${code ?? 'unknown'})`, {
+    cause,
+    hint: 'Check the permissions of the file and its folders.',
+  });
+}
+
+/**
+ * Reads a file once, hands every chunk to `sink`, and returns size and SHA-256.
+ *
+ * @throws OtaError `binary-changed` when the file is written to meanwhile
+ */
+export async function readBinary(
+  path: string,
+  sink: (chunk: Uint8Array) => Promise<void> | void = () => {},
+): Promise<Fingerprint> {
+  let handle: fs.promises.FileHandle;
+  try {
+    handle = await fs.promises.open(path, 'r');
+  } catch (cause) {
+    throw binaryFailure(path, cause);
+  }
+  try {
+    const before = await handle.stat();
+    const fingerprinter = createFingerprinter();
+    const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, before.size + 1));
+    for (;;) {
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length);
+      if (bytesRead === 0) break;
+      const chunk = buffer.subarray(0, bytesRead);
+      fingerprinter.update(chunk);
+      await sink(chunk);
+    }
+    const fingerprint = fingerprinter.digest();
+    const after = await handle.stat();
+    if (
+      fingerprint.sizeBytes !== before.size ||
+      after.mtimeMs !== before.mtimeMs ||
+      after.size !== before.size
+    ) {
+      throw new OtaError('binary-changed', `${path} changed while it was read`, {
+        hint: 'A build is still running: wait for it to end, then package again.',
+      });
+    }
+    return fingerprint;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Copies a file into an open descriptor and hashes it in the same pass. */
+export async function copyBinary(path: string, fd: number): Promise<Fingerprint> {
+  return readBinary(path, async (chunk) => {
+    for (let written = 0; written < chunk.length; ) {
+      written += (await fs.write(fd, chunk, written)).bytesWritten;
+    }
+  });
+}

@@ -1,0 +1,33 @@
+import { isAbsolute, join, resolve, sep } from 'node:path';
+import fs from 'fs-extra';
+import { OtaError } from '../core/errors.ts';
+
+/**
+ * Joins a path from a manifest to a folder, and refuses to leave the workspace: by `..`, by an absolute path, or
+ * through a symbolic link.
+ *
+ * @param allowed absolute paths of the folders that may be used
+ * @throws OtaError `path-escapes`
+ */
+export async function confine(
+  allowed: readonly string[],
+  folder: string,
+  path: string,
+  version: string,
+): Promise<string> {
+  const joined = isAbsolute(path) ? resolve(path) : resolve(folder, path);
+  const isInside = (candidate: string, roots: readonly string[]): boolean =>
+    roots.some((root) => candidate === root || candidate.startsWith(join(root, sep)));
+  if (isInside(joined, allowed)) {
+    const real = await fs.realpath(joined).catch(() => undefined);
+    const roots = await Promise.all(allowed.map((root) => fs.realpath(root).catch(() => root)));
+    if (real === undefined || isInside(real, roots)) return joined;
+  }
+  throw new OtaError(
+    'path-escapes',
+    `version ${version}: "${path}" leaves ${allowed.join(' and ')}`,
+    {
+      hint: 'Releases live beside the manifest; for a folder elsewhere give it with --output.',
+    },
+  );
+}
