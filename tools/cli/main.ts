@@ -24,6 +24,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 }
 
 async function dispatch(argv: readonly string[], io: Io): Promise<number> {
+  if (argv[0] === '--version') {
+    line(io.stdout, packageJson.version);
+    return 0;
+  }
   let exitCode = 0;
   const parser = yargs()
     .scriptName('ota')
@@ -33,7 +37,7 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
     .strict()
     .recommendCommands()
     .demandCommand(1, 'Which command? `ota --help` lists them.')
-    .version(packageJson.version)
+    .version(false) // `--version` is the release that package and deploy are about
     .alias({ h: 'help' })
     .completion('completion', 'print a script that completes commands and flags in bash or zsh')
     .epilogue('`ota <command> --help` shows flags and examples.')

@@ -39,6 +39,7 @@ export const errorCodes = {
     exit: 2,
     meaning: 'An artifact has another SHA-256 than the release says.',
   },
+  orphan: { exit: 1, meaning: 'A file or folder that no release mentions.' },
   'path-escapes': { exit: 2, meaning: 'A path leaves the folder it must stay in.' },
 
   // channels and transports

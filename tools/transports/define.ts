@@ -8,6 +8,8 @@ export interface TransportDefinition<Channel> {
   readonly summary: string;
   /** JSON Schema of the channel's block in a manifest, with an `$id`. */
   readonly schema: SchemaObject;
+  /** A valid channel without secrets. */
+  readonly example: Readonly<Record<string, unknown>>;
   prepare(channel: Channel, targets: Targets): Delivery[];
 }
 
@@ -20,6 +22,7 @@ export function defineTransport<Channel>(definition: TransportDefinition<Channel
   return {
     name: definition.name,
     summary: definition.summary,
+    example: definition.example,
     prepare(channel, targets) {
       const problems = check(channel);
       if (problems.length > 0) {

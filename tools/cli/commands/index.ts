@@ -1,4 +1,30 @@
 import type { CommandEntry } from '../command.ts';
 
 /** All verbs, in the order of `ota --help`. A command's file is loaded only when it runs. */
-export const commands: readonly CommandEntry[] = [];
+export const commands: readonly CommandEntry[] = [
+  {
+    usage: 'package',
+    summary: 'make a release from a build',
+    load: async () => (await import('./package.ts')).packageCommand,
+  },
+  {
+    usage: 'deploy',
+    summary: 'send a release over its transports',
+    load: async () => (await import('./deploy.ts')).deployCommand,
+  },
+  {
+    usage: 'validate',
+    summary: 'check the manifests and channel settings',
+    load: async () => (await import('./validate.ts')).validateCommand,
+  },
+  {
+    usage: 'verify',
+    summary: 'check the files of releases: sizes, hashes, orphans',
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  {
+    usage: 'smoke-test',
+    summary: 'package and dry-run in a temporary folder, without network',
+    load: async () => (await import('./smoke-test.ts')).smokeTestCommand,
+  },
+];

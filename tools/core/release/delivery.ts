@@ -75,6 +75,8 @@ export interface Transport {
   /** The key under `channels` in a manifest. */
   readonly name: string;
   readonly summary: string;
+  /** A channel that is valid and holds no secret: for documentation, the smoke test and the contract suite. */
+  readonly example: Readonly<Record<string, unknown>>;
   /** Throws `OtaError('channel-invalid')` with all problems of the channel's settings. */
   prepare(channel: unknown, targets: Targets): Delivery[];
 }

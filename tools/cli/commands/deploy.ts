@@ -1,0 +1,103 @@
+import { parseAssignments } from '../../core/release/assignment.ts';
+import { defaultRetryPolicy } from '../../core/retry.ts';
+import { transports } from '../../transports/index.ts';
+import { createClock } from '../../workflows/clock.ts';
+import { deploy } from '../../workflows/deploy.ts';
+import { writeJsonFile } from '../../workspace/json-file.ts';
+import { defineCommand } from '../command.ts';
+import { createDeliveryView, renderPlan, renderReport } from '../delivery-view.ts';
+import { readVariables } from '../env-file.ts';
+import { line, writeJson } from '../io.ts';
+import {
+  absolute,
+  jsonOption,
+  manifestOption,
+  numberBetween,
+  optional,
+  outputOption,
+  setOption,
+  splitList,
+  verboseOption,
+} from '../options.ts';
+
+export const deployCommand = defineCommand({
+  examples: [
+    ['ota deploy --version 1.2.3 --dry-run', 'verify the files and show what would be sent where'],
+    ['ota deploy --version 1.2.3 --transport mqtt', 'publish over MQTT only'],
+    ['ota deploy --version latest --env-file .env.production --report report.json', 'from CI'],
+  ],
+  options: (yargs) =>
+    yargs.options({
+      ...manifestOption,
+      version: {
+        type: 'string',
+        demandOption: true,
+        describe: 'version id, or latest (the newest stable one)',
+      },
+      ...outputOption,
+      transport: {
+        type: 'string',
+        array: true,
+        default: [] as string[],
+        describe: `only these transports: ${transports.map(({ name }) => name).join(', ')}`,
+      },
+      artifact: { type: 'string', describe: 'only the artifact of this name or file name' },
+      ...setOption,
+      'env-file': { type: 'string', normalize: true, describe: 'file with values for ${NAME}' },
+      retries: {
+        type: 'number',
+        default: defaultRetryPolicy.retries,
+        describe: 'attempts after the first one (waits 1, 2, 4 s)',
+      },
+      timeout: { type: 'number', describe: "seconds; default each channel's own" },
+      'fail-fast': { type: 'boolean', default: false, describe: 'stop at the first failure' },
+      'dry-run': { type: 'boolean', default: false, describe: 'verify and plan, send nothing' },
+      ...jsonOption,
+      report: { type: 'string', normalize: true, describe: 'write the report to this file, too' },
+      progress: {
+        choices: ['auto', 'plain', 'none'] as const,
+        default: 'auto' as const,
+        describe: 'bars on a terminal, plain lines, or nothing',
+      },
+      ...verboseOption,
+    }),
+  async run(args, io) {
+    const retries = numberBetween('retries', args.retries, 0, 100);
+    const timeoutS =
+      args.timeout === undefined
+        ? undefined
+        : numberBetween('timeout', args.timeout, 0.001, 86_400);
+    const view = createDeliveryView(io, args.json ? 'none' : args.progress);
+    const report = await deploy({
+      manifestPath: absolute(io, args.manifest),
+      version: args.version,
+      transports: splitList(args.transport) ?? [],
+      overrides: parseAssignments(args.set),
+      devices: [],
+      available: transports,
+      variables: await readVariables(io, args['env-file']),
+      dryRun: args['dry-run'],
+      policy: { ...defaultRetryPolicy, retries },
+      concurrency: 1,
+      failFast: args['fail-fast'],
+      env: io.env,
+      signal: io.signal,
+      clock: createClock(io),
+      notify: view.notify,
+      onPlan(plan) {
+        if (!args.json) line(io.stdout, renderPlan(plan, args['dry-run']));
+      },
+      ...optional(
+        'outputFolder',
+        args.output === undefined ? undefined : absolute(io, args.output),
+      ),
+      ...optional('artifact', args.artifact),
+      ...optional('timeoutMs', timeoutS === undefined ? undefined : timeoutS * 1000),
+    }).finally(view.close);
+    if (args.report !== undefined) await writeJsonFile(absolute(io, args.report), report);
+    if (args.json) writeJson(io.stdout, report);
+    else line(io.stdout, renderReport(report));
+    if (report.cancelled) return 130;
+    return report.ok ? 0 : 1;
+  },
+});

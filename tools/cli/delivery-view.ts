@@ -1,0 +1,99 @@
+import type { DeployPlan, PlannedDelivery } from '../core/release/deploy-plan.ts';
+import type { DeliveryReport, DeployReport } from '../core/release/deploy-report.ts';
+import type { DeliveryEvent } from '../workflows/deliver.ts';
+import { type Io, line } from './io.ts';
+import { createProgressBars } from './progress.ts';
+import { formatBytes } from './render.ts';
+
+export type ProgressMode = 'auto' | 'plain' | 'none';
+
+/** Shows deliveries while they run: bars on a terminal, plain lines otherwise. */
+export interface DeliveryView {
+  notify(event: DeliveryEvent): void;
+  close(): void;
+}
+
+export function createDeliveryView(io: Io, mode: ProgressMode): DeliveryView {
+  if (mode === 'none') return { notify: () => {}, close: () => {} };
+  if (mode === 'auto' && io.stderr.isTTY) return createBars(io);
+  return { notify: (event) => sayPlainly(io, event), close: () => {} };
+}
+
+/** Plain lines: one at the start, one a retry, one at each full quarter, one at the end. */
+function sayPlainly(io: Io, event: DeliveryEvent): void {
+  const name = nameOf(event.step);
+  if (event.type === 'started') line(io.stderr, `${name}: attempt ${event.attempt}`);
+  if (event.type === 'retrying') {
+    line(
+      io.stderr,
+      `${name}: ${event.reason}; next attempt in ${(event.delayMs / 1000).toFixed(1)} s`,
+    );
+  }
+  if (event.type === 'ended') line(io.stderr, `${name}: ${event.report.status}`);
+}
+
+function createBars(io: Io): DeliveryView {
+  const bars = createProgressBars(io.stderr);
+  return {
+    notify(event) {
+      const name = nameOf(event.step);
+      const total = event.step.artifact.sizeBytes;
+      if (event.type === 'started') bars.update(name, 0, total, 'connecting');
+      if (event.type === 'progress') bars.update(name, event.sentBytes, total, 'sending');
+      if (event.type === 'retrying') bars.update(name, 0, total, 'waiting to retry');
+      if (event.type === 'ended') bars.finish(name, event.report.status);
+    },
+    close: bars.close,
+  };
+}
+
+function nameOf(step: PlannedDelivery): string {
+  return `${step.transport} ${step.artifact.filename}`;
+}
+
+/** What is going to be done, for people: every delivery with its settings. */
+export function renderPlan(plan: DeployPlan, dryRun: boolean): string {
+  const prefix = dryRun ? '[dry-run] ' : '';
+  const lines = [
+    `${prefix}${plan.product} ${plan.version}: ${count(plan.steps.length, 'delivery', 'deliveries')}`,
+  ];
+  for (const step of plan.steps) {
+    const { filename, sizeBytes, sha256 } = step.artifact;
+    lines.push(`${prefix}${step.transport}: ${filename} -> ${step.destination}`);
+    lines.push(
+      `${prefix}  ${sizeBytes} bytes (${formatBytes(sizeBytes)}), SHA-256 ${sha256}, verified`,
+    );
+    if (dryRun) lines.push(`${prefix}  settings ${JSON.stringify(step.settings)}`);
+  }
+  return lines.join('\n');
+}
+
+/** How it went, for people: each delivery, then the sum. */
+export function renderReport(report: DeployReport): string {
+  const lines = report.deliveries.flatMap(renderDelivery);
+  for (const warning of report.warnings) lines.push(`warning: ${warning}; a live run stops here`);
+  if (report.dry_run) return [...lines, 'dry run: nothing was sent'].join('\n');
+  const good = report.deliveries.filter(({ status }) => status === 'delivered').length;
+  const cancelled = report.cancelled ? ' (cancelled)' : '';
+  return [...lines, `${good} of ${report.deliveries.length} delivered${cancelled}`].join('\n');
+}
+
+function renderDelivery(delivery: DeliveryReport): string[] {
+  if (delivery.status === 'planned') return [];
+  const { transport, filename, status, seconds, sent_bytes: sent, attempts, error } = delivery;
+  const rate = seconds > 0 ? `, ${formatBytes(Math.round(sent / seconds))}/s` : '';
+  const effort = `${formatBytes(sent)} in ${seconds.toFixed(1)} s${rate}, ${count(attempts, 'attempt', 'attempts')}`;
+  const mark = status === 'delivered' ? 'ok' : status;
+  const lines = [`${mark}: ${transport} ${filename} -> ${delivery.destination} (${effort})`];
+  if (delivery.answer !== undefined) lines.push(`  answer: ${delivery.answer}`);
+  for (const warning of delivery.warnings) lines.push(`  warning: ${warning}`);
+  if (error !== undefined) lines.push(`  ${error.message}`);
+  for (const detail of error?.details ?? []) lines.push(`  - ${detail}`);
+  if (error?.hint !== undefined) lines.push(`  hint: ${error.hint}`);
+  if (error !== undefined) lines.push(`  code: ${error.code}`);
+  return lines;
+}
+
+function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`;
+}
