@@ -7,6 +7,13 @@ const interrupt = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => interrupt.abort());
 }
+for (const stream of [process.stdout, process.stderr]) {
+  // A reader that went away (`ota list | head`) is no failure of ours.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit();
+    throw error;
+  });
+}
 const output = (stream: NodeJS.WriteStream): Output => ({
   write: (words) => void stream.write(words),
   isTTY: stream.isTTY === true,

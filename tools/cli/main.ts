@@ -1,4 +1,4 @@
-import yargs from 'yargs';
+import yargs, { type Argv } from 'yargs';
 import packageJson from '../../package.json' with { type: 'json' };
 import { errorToJson, exitCodeOf, OtaError } from '../core/errors.ts';
 import { didYouMeanSuffix } from '../core/schema.ts';
@@ -24,63 +24,81 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 }
 
 async function dispatch(argv: readonly string[], io: Io): Promise<number> {
-  if (argv[0] === '--version') {
+  const [first, ...rest] = argv;
+  if (first === '--version') {
     line(io.stdout, packageJson.version);
     return 0;
   }
+  const entry = commands.find((candidate) => nameOf(candidate) === first);
+  if (entry === undefined) {
+    await print(overviewParser(io), argv, io);
+    return 0;
+  }
   let exitCode = 0;
-  const parser = yargs()
-    .scriptName('ota')
+  const { options, examples, run } = await entry.load();
+  // As its own program: yargs then neither registers the other commands nor prepares their help.
+  const parser = commonParser(io, nameOf(entry))
+    .usage(`$0 ${entry.usage.slice(nameOf(entry).length)}\n\n${entry.summary}`)
+    .command(
+      entry.usage.replace(nameOf(entry), '$0'),
+      false,
+      (command) => options(command).example(examples.map(([left, right]) => [left, right])),
+      async (args) => {
+        exitCode = await run(args as never, io);
+      },
+    );
+  await print(parser, rest, io);
+  return exitCode;
+}
+
+/** Knows every command by name: for `ota --help`, for completion, and to refuse the rest. */
+function overviewParser(io: Io): Argv {
+  const parser = commonParser(io)
     .usage('$0 <command>\n\nTakes ESP firmware from a build to devices in the field, safely.')
+    .option('version', { type: 'boolean', describe: 'Show version number' })
+    .demandCommand(1, 'Which command? `ota --help` lists them.')
+    .completion('completion', 'print a script that completes commands and flags in bash or zsh')
+    .epilogue('`ota <command> --help` shows flags and examples.');
+  for (const { usage, summary, load } of commands) {
+    parser.command(usage, summary, async (command) => (await load()).options(command));
+  }
+  return parser;
+}
+
+function commonParser(io: Io, name?: string): Argv {
+  return yargs()
+    .scriptName(name === undefined ? 'ota' : `ota ${name}`)
     .wrap(Math.min(io.stdout.columns, 100))
     .locale('en')
     .strict()
-    .recommendCommands()
-    .demandCommand(1, 'Which command? `ota --help` lists them.')
     .version(false) // `--version` is the release that package and deploy are about
     .alias({ h: 'help' })
-    .completion('completion', 'print a script that completes commands and flags in bash or zsh')
-    .epilogue('`ota <command> --help` shows flags and examples.')
     .exitProcess(false)
     .showHelpOnFail(false)
     .fail((message, error) => {
-      throw error ?? usageError(message, argv);
+      throw error ?? usageError(message, name);
     });
+}
 
-  for (const entry of commands) {
-    parser.command(
-      entry.usage,
-      entry.summary,
-      async (command) => {
-        const { options, examples } = await entry.load();
-        return options(command).example(examples.map(([left, right]) => [left, right]));
-      },
-      async (args) => {
-        const command = await entry.load();
-        exitCode = await command.run(args as never, io);
-      },
-    );
-  }
-
+async function print(parser: Argv, argv: readonly string[], io: Io): Promise<void> {
   let printed = '';
   await parser.parseAsync([...argv], {}, (_error: unknown, _argv: unknown, output: string) => {
     printed = output;
   });
   if (printed !== '') line(io.stdout, printed);
-  return exitCode;
 }
 
-function usageError(message: string, argv: readonly string[]): OtaError {
-  const name = argv.find((word) => !word.startsWith('-'));
-  const known = commands.map(nameOf);
-  const unknown = name !== undefined && !known.includes(name);
-  return unknown
-    ? new OtaError('usage', `unknown command "${name}"${didYouMeanSuffix(name, known)}`, {
-        hint: '`ota --help` lists the commands.',
-      })
-    : new OtaError('usage', message, {
-        hint: `\`ota ${name === undefined ? '' : `${name} `}--help\` shows flags and examples.`,
-      });
+function usageError(message: string, name: string | undefined): OtaError {
+  const unknown = /^Unknown (?:argument|command)s?: (.+)$/.exec(message)?.[1];
+  if (name === undefined && unknown !== undefined) {
+    const suffix = didYouMeanSuffix(unknown, commands.map(nameOf));
+    return new OtaError('usage', `unknown command "${unknown}"${suffix}`, {
+      hint: '`ota --help` lists the commands.',
+    });
+  }
+  return new OtaError('usage', message, {
+    hint: `\`ota ${name === undefined ? '' : `${name} `}--help\` shows flags and examples.`,
+  });
 }
 
 function nameOf(entry: CommandEntry): string {

@@ -1,4 +1,5 @@
-import semver from 'semver';
+import compareBuild from 'semver/functions/compare-build.js';
+import parse from 'semver/functions/parse.js';
 
 const longestIdBytes = 128;
 
@@ -31,16 +32,16 @@ export function fileNameProblem(name: string): string | undefined {
  * such and are newer than anything else; build metadata breaks ties by numbers; other texts compare naturally.
  */
 export function compareVersions(a: string, b: string): number {
-  const left = semver.parse(a, { loose: true });
-  const right = semver.parse(b, { loose: true });
-  if (left !== null && right !== null) return left.compareBuild(right);
+  const left = parse(a, { loose: true });
+  const right = parse(b, { loose: true });
+  if (left !== null && right !== null) return compareBuild(left, right);
   if (left !== null || right !== null) return left === null ? -1 : 1;
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
 /** Whether the id is a semantic version without a pre-release part. */
 export function isStableVersion(id: string): boolean {
-  const parsed = semver.parse(id, { loose: true });
+  const parsed = parse(id, { loose: true });
   return parsed !== null && parsed.prerelease.length === 0;
 }
 

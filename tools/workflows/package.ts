@@ -11,10 +11,7 @@ import {
   planPackage,
 } from '../core/release/package-plan.ts';
 import { verifyArtifact } from '../workspace/artifact-file.ts';
-import { copyBinary, findBinary, readBinary } from '../workspace/binary.ts';
-import { changeFiles } from '../workspace/file-change.ts';
-import { stageJson } from '../workspace/json-file.ts';
-import { withLock } from '../workspace/lock.ts';
+import { findBinary, readBinary } from '../workspace/binary.ts';
 import {
   entryPath,
   openWorkspace,
@@ -61,7 +58,14 @@ export async function packageBinary(options: PackageOptions): Promise<PackageRes
     const plan = await gatherAndPlan(options, workspace, place, fingerprint);
     if (options.dryRun || changesNothing(plan)) return resultOf(plan, place, options);
   }
-  const plan = await withLock(workspace.manifestPath, () => apply(options, workspace, place));
+  // Loaded only when there is something to write: an unchanged build must not be felt.
+  const { applyPackage } = await import('./package-apply.ts');
+  const plan = await applyPackage({
+    manifestPath: workspace.manifestPath,
+    binaryPath: binary.path,
+    ...place,
+    plan: (copied) => gatherAndPlan(options, workspace, place, copied),
+  });
   return resultOf(plan, place, options);
 }
 
@@ -120,25 +124,6 @@ async function isIntact(
 
 function changesNothing(plan: PackagePlan): boolean {
   return !plan.writeArtifact && !plan.writeRelease && plan.manifest === undefined;
-}
-
-/** Under the lock: copy and hash in one pass, decide on what is there now, then change all files as one. */
-async function apply(
-  options: PackageOptions,
-  workspace: Workspace,
-  place: Place,
-): Promise<PackagePlan> {
-  return changeFiles(async (change) => {
-    const copied = await change.stage(place.artifactPath, (fd) =>
-      copyBinary(options.binaryPath, fd),
-    );
-    const plan = await gatherAndPlan(options, workspace, place, copied);
-    if (!plan.writeArtifact) await change.unstage(place.artifactPath);
-    if (plan.writeRelease) await stageJson(change, place.releasePath, plan.release);
-    if (plan.manifest !== undefined) await stageJson(change, workspace.manifestPath, plan.manifest);
-    for (const filename of plan.obsolete) change.remove(join(place.folder, filename));
-    return plan;
-  });
 }
 
 function requireKnownProtocols({ protocols = [], transports }: PackageOptions): void {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type ErrorJson, errorToJson, OtaError } from '../core/errors.ts';
 import { buildImage } from '../core/image/build-image.ts';
 import type { Transport } from '../core/release/delivery.ts';
-import { writeJsonFile } from '../workspace/json-file.ts';
+import { writeJsonFile } from '../workspace/json-write.ts';
 import { withTemporaryFolder } from '../workspace/temporary-folder.ts';
 import type { Clock } from './clock.ts';
 import { deploy } from './deploy.ts';

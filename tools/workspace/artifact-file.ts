@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { Transform } from 'node:stream';
-import fs from 'fs-extra';
 import { OtaError } from '../core/errors.ts';
 import { createFingerprinter, fingerprintOf } from '../core/integrity.ts';
 import type { ArtifactFacts, Payload } from '../core/release/delivery.ts';
@@ -13,14 +13,14 @@ import { readBinary } from './binary.ts';
  * @throws OtaError `artifact-missing`, `artifact-size-mismatch`, `artifact-hash-mismatch`
  */
 export async function verifyArtifact(path: string, artifact: Artifact): Promise<void> {
-  const stat = await fs.stat(path).catch(() => undefined);
-  if (stat === undefined || !stat.isFile()) {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || !found.isFile()) {
     throw new OtaError('artifact-missing', `there is no file ${path}`, { hint: repackage });
   }
-  if (stat.size !== artifact.size) {
+  if (found.size !== artifact.size) {
     throw new OtaError(
       'artifact-size-mismatch',
-      `${path} has ${stat.size} bytes, its release says ${artifact.size}`,
+      `${path} has ${found.size} bytes, its release says ${artifact.size}`,
       { hint: repackage },
     );
   }
@@ -58,7 +58,7 @@ export function createPayload(path: string, facts: ArtifactFacts): Payload {
       return file.pipe(guard);
     },
     async bytes() {
-      const bytes = await fs.readFile(path);
+      const bytes = await readFile(path);
       if (fingerprintOf(bytes).sha256 !== facts.sha256) throw changed();
       return bytes;
     },

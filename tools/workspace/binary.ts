@@ -1,4 +1,4 @@
-import fs from 'fs-extra';
+import { access, constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { OtaError } from '../core/errors.ts';
 import { createFingerprinter, type Fingerprint } from '../core/integrity.ts';
 
@@ -17,23 +17,23 @@ export interface Binary {
  */
 export async function findBinary(path: string): Promise<Binary> {
   try {
-    const stat = await fs.stat(path);
-    if (!stat.isFile()) {
+    const found = await stat(path);
+    if (!found.isFile()) {
       throw new OtaError(
         'binary-not-a-file',
-        `${path} is ${stat.isDirectory() ? 'a folder' : 'not a file'}`,
+        `${path} is ${found.isDirectory() ? 'a folder' : 'not a file'}`,
         {
           hint: 'Give the .bin file itself, such as build/<project>.bin.',
         },
       );
     }
-    if (stat.size === 0) {
+    if (found.size === 0) {
       throw new OtaError('binary-empty', `${path} has no bytes`, {
         hint: 'The build did not finish, or the file was truncated: build again.',
       });
     }
-    await fs.access(path, fs.constants.R_OK);
-    return { path, sizeBytes: stat.size };
+    await access(path, constants.R_OK);
+    return { path, sizeBytes: found.size };
   } catch (cause) {
     if (cause instanceof OtaError) throw cause;
     throw binaryFailure(path, cause);
@@ -63,9 +63,9 @@ export async function readBinary(
   path: string,
   sink: (chunk: Uint8Array) => Promise<void> | void = () => {},
 ): Promise<Fingerprint> {
-  let handle: fs.promises.FileHandle;
+  let handle: FileHandle;
   try {
-    handle = await fs.promises.open(path, 'r');
+    handle = await open(path, 'r');
   } catch (cause) {
     throw binaryFailure(path, cause);
   }
@@ -95,13 +95,4 @@ export async function readBinary(
   } finally {
     await handle.close();
   }
-}
-
-/** Copies a file into an open descriptor and hashes it in the same pass. */
-export async function copyBinary(path: string, fd: number): Promise<Fingerprint> {
-  return readBinary(path, async (chunk) => {
-    for (let written = 0; written < chunk.length; ) {
-      written += (await fs.write(fd, chunk, written)).bytesWritten;
-    }
-  });
 }

@@ -1,5 +1,5 @@
+import { realpath } from 'node:fs/promises';
 import { isAbsolute, join, resolve, sep } from 'node:path';
-import fs from 'fs-extra';
 import { OtaError } from '../core/errors.ts';
 
 /**
@@ -19,8 +19,8 @@ export async function confine(
   const isInside = (candidate: string, roots: readonly string[]): boolean =>
     roots.some((root) => candidate === root || candidate.startsWith(join(root, sep)));
   if (isInside(joined, allowed)) {
-    const real = await fs.realpath(joined).catch(() => undefined);
-    const roots = await Promise.all(allowed.map((root) => fs.realpath(root).catch(() => root)));
+    const real = await realpath(joined).catch(() => undefined);
+    const roots = await Promise.all(allowed.map((root) => realpath(root).catch(() => root)));
     if (real === undefined || isInside(real, roots)) return joined;
   }
   throw new OtaError(

@@ -1,8 +1,7 @@
-import fs from 'fs-extra';
+import { readFile, stat } from 'node:fs/promises';
 import type { ParseError } from 'jsonc-parser';
 import type { ErrorCode } from '../core/error-codes.ts';
 import { OtaError } from '../core/errors.ts';
-import { changeFiles, type FileChange } from './file-change.ts';
 
 /** A manifest larger than this is a mistake, or an attack. */
 const largestBytes = 16 * 1024 * 1024;
@@ -28,14 +27,14 @@ export async function readJsonFile(
 
 async function readText(path: string, missingCode: ErrorCode, hint: string): Promise<string> {
   try {
-    const { size } = await fs.stat(path);
+    const { size } = await stat(path);
     if (size > largestBytes) {
       throw new OtaError(
         'manifest-unreadable',
         `${path} has ${size} bytes; no manifest is that large`,
       );
     }
-    return (await fs.readFile(path, 'utf8')).replace(/^\uFEFF/, '');
+    return (await readFile(path, 'utf8')).replace(/^\uFEFF/, '');
   } catch (cause) {
     if (cause instanceof OtaError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code;
@@ -68,18 +67,4 @@ async function jsonInvalid(path: string, text: string, cause: unknown): Promise<
 /** `PropertyNameExpected` reads `property name expected`. */
 function spaced(name: string): string {
   return name.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
-}
-
-/** Stages JSON as people write it: two spaces, the keys in their given order, a newline at the end. */
-export async function stageJson(change: FileChange, path: string, value: unknown): Promise<void> {
-  await change.stage(path, (fd) => fs.writeFile(fd, `${JSON.stringify(value, null, 2)}\n`));
-}
-
-/**
- * Writes one JSON file, beside and renamed.
- *
- * @throws OtaError `write-failed`
- */
-export async function writeJsonFile(path: string, value: unknown): Promise<void> {
-  await changeFiles((change) => stageJson(change, path, value));
 }

@@ -3,7 +3,7 @@ import { defaultRetryPolicy } from '../../core/retry.ts';
 import { transports } from '../../transports/index.ts';
 import { createClock } from '../../workflows/clock.ts';
 import { deploy } from '../../workflows/deploy.ts';
-import { writeJsonFile } from '../../workspace/json-file.ts';
+import { writeJsonFile } from '../../workspace/json-write.ts';
 import { defineCommand } from '../command.ts';
 import { createDeliveryView, renderPlan, renderReport } from '../delivery-view.ts';
 import { readVariables } from '../env-file.ts';
