@@ -13,7 +13,16 @@ const houseRules: Record<string, { folders: string[]; packages: string[] }> = {
   },
   workspace: {
     folders: ['core'],
-    packages: ['fs-extra', 'tmp-promise', 'jsonc-parser', 'node:fs', 'node:path', 'node:crypto'],
+    packages: [
+      'fs-extra',
+      'tmp-promise',
+      'jsonc-parser',
+      'proper-lockfile',
+      'node:fs',
+      'node:path',
+      'node:stream',
+      'node:timers',
+    ],
   },
   transports: {
     folders: ['core'],

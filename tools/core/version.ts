@@ -34,7 +34,7 @@ export function fileNameProblem(name: string): string | undefined {
 export function compareVersions(a: string, b: string): number {
   const left = parse(a, { loose: true });
   const right = parse(b, { loose: true });
-  if (left !== null && right !== null) return compareBuild(left, right);
+  if (left !== null && right !== null) return compareBuild(left, right, true);
   if (left !== null || right !== null) return left === null ? -1 : 1;
   return a.localeCompare(b, 'en', { numeric: true });
 }

@@ -98,7 +98,7 @@ async function tryOnce(
   onProgress: (sentBytes: number) => void,
 ): Promise<Outcome> {
   try {
-    const receipt = await step.delivery.send(options.payloadOf(step), {
+    const receipt = await step.send(options.payloadOf(step), {
       signal: options.signal,
       attempt,
       env: options.env,

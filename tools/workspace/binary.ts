@@ -73,25 +73,26 @@ export async function readBinary(
     const before = await handle.stat();
     const fingerprinter = createFingerprinter();
     const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, before.size + 1));
-    for (;;) {
+    let totalBytes = 0;
+    while (totalBytes <= before.size) {
       const { bytesRead } = await handle.read(buffer, 0, buffer.length);
       if (bytesRead === 0) break;
+      totalBytes += bytesRead;
       const chunk = buffer.subarray(0, bytesRead);
       fingerprinter.update(chunk);
       await sink(chunk);
     }
-    const fingerprint = fingerprinter.digest();
     const after = await handle.stat();
     if (
-      fingerprint.sizeBytes !== before.size ||
-      after.mtimeMs !== before.mtimeMs ||
-      after.size !== before.size
+      totalBytes !== before.size ||
+      after.size !== before.size ||
+      after.mtimeMs !== before.mtimeMs
     ) {
       throw new OtaError('binary-changed', `${path} changed while it was read`, {
         hint: 'A build is still running: wait for it to end, then package again.',
       });
     }
-    return fingerprint;
+    return fingerprinter.digest();
   } finally {
     await handle.close();
   }

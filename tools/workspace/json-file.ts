@@ -38,8 +38,9 @@ async function readText(path: string, missingCode: ErrorCode, hint: string): Pro
   } catch (cause) {
     if (cause instanceof OtaError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT')
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
       throw new OtaError(missingCode, `there is no file ${path}`, { cause, hint });
+    }
     throw new OtaError('manifest-unreadable', `cannot read ${path} (${code})`, {
       cause,
       hint:

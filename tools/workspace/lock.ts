@@ -1,10 +1,12 @@
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fs from 'fs-extra';
 import { OtaError } from '../core/errors.ts';
 import { asWriteFailure } from './file-change.ts';
 
 /** A lock whose holder has not touched it for this long belongs to a process that was killed. */
 const staleMs = 5000;
+const patienceMs = 30_000;
 
 /**
  * Runs `use` while no other process changes the workspace of this manifest: two builds at once wait for each
@@ -15,25 +17,35 @@ const staleMs = 5000;
 export async function withLock<T>(manifestPath: string, use: () => Promise<T>): Promise<T> {
   const { default: lockfile } = await import('proper-lockfile');
   await fs.ensureDir(dirname(manifestPath));
-  let release: () => Promise<void>;
-  try {
-    release = await lockfile.lock(manifestPath, {
-      realpath: false,
-      stale: staleMs,
-      update: staleMs / 5,
-      retries: { retries: 150, minTimeout: 10, maxTimeout: 200, factor: 1.5 },
-    });
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ELOCKED')
-      throw asWriteFailure(manifestPath, cause);
+  const release = await acquire(() =>
+    lockfile.lock(manifestPath, { realpath: false, stale: staleMs, update: staleMs / 5 }),
+  ).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ELOCKED') throw asWriteFailure(manifestPath, cause);
     throw new OtaError('lock-timeout', `another process holds the lock of ${manifestPath}`, {
       cause,
       hint: `Wait for it to end. If there is none, remove ${manifestPath}.lock.`,
     });
-  }
+  });
   try {
     return await use();
   } finally {
     await release();
+  }
+}
+
+/** Tries until nobody else holds the lock; every other failure is final. */
+async function acquire<T>(lock: () => Promise<T>): Promise<T> {
+  for (
+    let waitedMs = 0, delayMs = 10;
+    ;
+    waitedMs += delayMs, delayMs = Math.min(200, delayMs * 1.5)
+  ) {
+    try {
+      return await lock();
+    } catch (error) {
+      const locked = (error as NodeJS.ErrnoException).code === 'ELOCKED';
+      if (!locked || waitedMs >= patienceMs) throw error;
+      await sleep(delayMs);
+    }
   }
 }

@@ -31,7 +31,8 @@ export interface PlannedDelivery {
   readonly destination: string;
   /** Settings in force, as written (placeholders not filled) and with secrets masked. */
   readonly settings: Settings;
-  readonly delivery: Delivery;
+  /** A function, so that printing a plan cannot print what the delivery knows. */
+  readonly send: Delivery['send'];
   /** Hides this channel's secrets in any text. */
   readonly redact: Redactor;
 }
@@ -155,7 +156,7 @@ function planSteps(
     artifact: artifactFacts,
     destination: channel.redact(delivery.destination),
     settings: maskSecrets({ ...delivery.settings, ...channel.asWritten }) as Settings,
-    delivery,
+    send: (payload, context) => delivery.send(payload, context),
     redact: channel.redact,
   }));
 }

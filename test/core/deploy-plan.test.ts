@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest';
+import type { Transport } from '../../tools/core/release/delivery.ts';
+import {
+  type DeployFacts,
+  type DeployRequest,
+  planDeploy,
+} from '../../tools/core/release/deploy-plan.ts';
+import { parseManifest } from '../../tools/core/release/manifest.ts';
+import { parseRelease } from '../../tools/core/release/release.ts';
+import { code } from '../support/code.ts';
+import { createFakeTransport } from '../support/fake-transport.ts';
+import { sampleManifest } from '../support/temporary-workspace.ts';
+
+const artifact = { name: 'Gateway', filename: 'g.bin', size: 3, sha256: 'AB'.repeat(32) };
+const request: DeployRequest = { transports: [], overrides: {}, devices: [] };
+
+/** A transport that keeps the channel it was given. */
+function createSpy(name: string): Transport & { channels: unknown[] } {
+  const channels: unknown[] = [];
+  const fake = createFakeTransport(name);
+  return {
+    ...fake,
+    channels,
+    prepare(channel, targets) {
+      channels.push(channel);
+      return fake.prepare(channel, targets);
+    },
+  };
+}
+
+function createFacts(changes: Partial<DeployFacts> = {}): DeployFacts {
+  return {
+    manifest: parseManifest(
+      sampleManifest({
+        deployment: {
+          channels: {
+            mqtt: { to: 'root', password: 'literal-secret', qos: 1 },
+            https: { to: 'https', headers: { Authorization: 'Bearer ${TOKEN}' } },
+          },
+        },
+      }),
+      'm',
+    ),
+    release: parseRelease({ version: '1.0.0', artifacts: [artifact] }, 'r'),
+    transports: [createFakeTransport('mqtt'), createFakeTransport('https')],
+    variables: { TOKEN: 'hunter22' },
+    ...changes,
+  };
+}
+
+describe('planning a deployment', () => {
+  it('makes one step for each artifact and protocol, in order', () => {
+    const { steps } = planDeploy(request, createFacts());
+    expect(steps.map(({ transport, destination }) => [transport, destination])).toEqual([
+      ['mqtt', 'mqtt://root/1.0.0'],
+      ['https', 'https://https/1.0.0'],
+    ]);
+  });
+
+  it('writes the hash in lower case', () => {
+    expect(planDeploy(request, createFacts()).steps[0]?.artifact.sha256).toBe('ab'.repeat(32));
+  });
+
+  it('merges root < release < artifact < command line', () => {
+    const spy = createSpy('mqtt');
+    const release = parseRelease(
+      {
+        version: '1.0.0',
+        channels: { mqtt: { to: 'release', a: 'release', b: 'release' } },
+        artifacts: [
+          {
+            ...artifact,
+            protocols: ['mqtt'],
+            channels: { mqtt: { a: 'artifact', c: 'artifact' } },
+          },
+        ],
+      },
+      'r',
+    );
+    planDeploy(
+      { ...request, overrides: { mqtt: { c: 'set' } } },
+      createFacts({ release, transports: [spy] }),
+    );
+    expect(spy.channels).toEqual([
+      { to: 'release', password: 'literal-secret', qos: 1, a: 'artifact', b: 'release', c: 'set' },
+    ]);
+  });
+
+  it('hands filled placeholders to the transport but never shows them', () => {
+    const spy = createSpy('https');
+    const facts = createFacts({ transports: [createFakeTransport('mqtt'), spy] });
+    const plan = planDeploy(request, facts);
+    expect(spy.channels[0]).toMatchObject({ headers: { Authorization: 'Bearer hunter22' } });
+    expect(JSON.stringify(plan)).not.toContain('hunter22');
+    expect(JSON.stringify(plan)).toContain('Bearer ${TOKEN}');
+  });
+
+  it('masks literal secrets', () => {
+    const plan = planDeploy(request, createFacts());
+    expect(JSON.stringify(plan)).not.toContain('literal-secret');
+    expect(plan.steps[0]?.settings).toEqual({ timeout: 30, to: 'root', password: '***', qos: 1 });
+  });
+
+  it('hides a value from a variable in the destination', () => {
+    const overrides = { mqtt: { to: '${TOKEN}' } };
+    const plan = planDeploy({ ...request, overrides, transports: ['mqtt'] }, createFacts());
+    expect(plan.steps[0]?.destination).toBe('mqtt://${TOKEN}/1.0.0');
+  });
+
+  it('reports every placeholder without a value once', () => {
+    const second = { ...artifact, filename: 'h.bin' };
+    const release = parseRelease({ version: '1.0.0', artifacts: [artifact, second] }, 'r');
+    const plan = planDeploy(request, createFacts({ release, variables: {} }));
+    expect(plan.missing).toEqual(['https.headers.Authorization: ${TOKEN}']);
+  });
+
+  it('makes one step a device for a transport that reaches devices one by one', () => {
+    const transports = [createFakeTransport('mqtt', undefined, { perDevice: true })];
+    const devices = [{ host: 'a' }, { host: 'b' }];
+    const release = parseRelease(
+      { version: '1.0.0', artifacts: [{ ...artifact, protocols: ['mqtt'] }] },
+      'r',
+    );
+    const { steps } = planDeploy({ ...request, devices }, createFacts({ release, transports }));
+    expect(steps.map(({ destination }) => destination)).toEqual(['mqtt://a', 'mqtt://b']);
+  });
+
+  it('uses only the transports and the artifact that are asked for', () => {
+    const second = { ...artifact, name: 'Other', filename: 'h.bin' };
+    const release = parseRelease({ version: '1.0.0', artifacts: [artifact, second] }, 'r');
+    const { steps } = planDeploy(
+      { ...request, transports: ['https'], artifact: 'Other' },
+      createFacts({ release }),
+    );
+    expect(steps.map((step) => [step.transport, step.artifact.filename])).toEqual([
+      ['https', 'h.bin'],
+    ]);
+  });
+
+  it.each([
+    ['transport-unknown', { transports: ['mqt'] }, {}],
+    ['artifact-unknown', { artifact: 'x' }, {}],
+    [
+      'channel-missing',
+      {},
+      { manifest: parseManifest(sampleManifest({ deployment: { channels: {} } }), 'm') },
+    ],
+    ['channel-missing', { overrides: { mqtt: null } }, {}],
+    [
+      'nothing-to-deploy',
+      { transports: ['https'] },
+      {
+        release: parseRelease(
+          { version: '1.0.0', artifacts: [{ ...artifact, protocols: ['mqtt'] }] },
+          'r',
+        ),
+      },
+    ],
+    [
+      'transport-unknown',
+      {},
+      {
+        release: parseRelease(
+          { version: '1.0.0', artifacts: [{ ...artifact, protocols: ['coap'] }] },
+          'r',
+        ),
+      },
+    ],
+  ] as const)('ends with %s for %j', (expected, change, facts) => {
+    const changed = { ...request, ...change } as DeployRequest;
+    expect(code(() => planDeploy(changed, createFacts(facts as Partial<DeployFacts>)))).toBe(
+      expected,
+    );
+  });
+});

@@ -1,0 +1,47 @@
+import type { Io, Output } from '../../tools/cli/io.ts';
+import { main } from '../../tools/cli/main.ts';
+
+/** What a command line did. */
+export interface Ran {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly cwd: string;
+  readonly env?: Record<string, string>;
+  readonly signal?: AbortSignal;
+  readonly stdin?: string;
+  readonly now?: Date;
+}
+
+/** Runs a command line in this process, as `ota <words>` would in `cwd`. */
+export async function runOta(words: readonly string[], options: RunOptions): Promise<Ran> {
+  const stdout = createSink();
+  const stderr = createSink();
+  const io: Io = {
+    cwd: options.cwd,
+    env: options.env ?? {},
+    stdout,
+    stderr,
+    signal: options.signal ?? new AbortController().signal,
+    readStdin: async () => options.stdin ?? '',
+    now: () => options.now ?? new Date('2026-02-03T04:05:06Z'),
+    random: () => 0,
+  };
+  const exitCode = await main(words, io);
+  return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+function createSink(): Output & { text(): string } {
+  let written = '';
+  return {
+    write: (text) => {
+      written += text;
+    },
+    isTTY: false,
+    columns: 100,
+    text: () => written,
+  };
+}
