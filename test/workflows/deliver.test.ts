@@ -61,6 +61,7 @@ function createRun(changes: Partial<DeliverOptions> = {}): Run {
     concurrency: 1,
     failFast: false,
     env: {},
+    cwd: '.',
     signal: new AbortController().signal,
     clock: {
       now: () => new Date(nowMs),

@@ -27,6 +27,8 @@ export interface DeliverOptions {
   /** Start no further delivery after a failure. */
   readonly failFast: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Relative paths in channel settings (`ca`, `cert`, `key`) start here. */
+  readonly cwd: string;
   readonly signal: AbortSignal;
   readonly clock: Clock;
   payloadOf(step: PlannedDelivery): Payload;
@@ -102,6 +104,9 @@ async function tryOnce(
       signal: options.signal,
       attempt,
       env: options.env,
+      cwd: options.cwd,
+      now: options.clock.now,
+      random: options.clock.random,
       onProgress,
       ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
     });

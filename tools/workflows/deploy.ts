@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { OtaError } from '../core/errors.ts';
 import type { Transport } from '../core/release/delivery.ts';
 import {
@@ -13,7 +14,7 @@ import { createPayload, verifyArtifact } from '../workspace/artifact-file.ts';
 import { artifactPath, openWorkspace, readManifest, readRelease } from '../workspace/workspace.ts';
 import { type DeliverOptions, deliverAll } from './deliver.ts';
 
-export interface DeployOptions extends DeployRequest, Omit<DeliverOptions, 'payloadOf'> {
+export interface DeployOptions extends DeployRequest, Omit<DeliverOptions, 'payloadOf' | 'cwd'> {
   readonly manifestPath: string;
   readonly outputFolder?: string;
   /** A version id, or `latest`. */
@@ -39,7 +40,11 @@ export async function deploy(options: DeployOptions): Promise<DeployReport> {
   options.onPlan?.(plan);
   const deliveries = options.dryRun
     ? plan.steps.map((step) => plannedReport(step))
-    : await deliverAll(plan.steps, { ...options, payloadOf: payloads(paths) });
+    : await deliverAll(plan.steps, {
+        ...options,
+        cwd: dirname(options.manifestPath),
+        payloadOf: payloads(paths),
+      });
   const run = { dryRun: options.dryRun, startedAt, finishedAt: options.clock.now() };
   return summarize(plan, deliveries, run);
 }

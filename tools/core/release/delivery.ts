@@ -47,7 +47,7 @@ export interface SendContext {
   /** Overrides the channel's own timeout, in milliseconds. */
   readonly timeoutMs?: number;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Relative paths in a channel's settings (`ca`, `cert`, `key`) start from this folder. */
+  /** Relative paths in a channel's settings (`ca`, `cert`, `key`) start here: the manifest's folder. */
   readonly cwd: string;
   now(): Date;
   /** In the interval [0, 1). */
