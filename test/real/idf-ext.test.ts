@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -197,6 +199,28 @@ describe('ota itself', () => {
     expect(exitCode).toBe(2);
     expect(output).toContain('OTA_EXECUTABLE is "/nowhere/ota"');
     expect(await demo.calls()).toEqual([]);
+  });
+});
+
+describe('Ctrl-C', () => {
+  it('lets ota finish its report and ends with 130', async () => {
+    const demo = await project('project');
+    await writeFile(join(demo.temporary, 'behaviour.json'), '{ "untilInterrupted": true }');
+    const child = spawn('python3', [idf, '6', demo.folder, 'ota_check'], {
+      detached: true, // its own process group, as in a terminal
+      env: { ...process.env, ...demo.env },
+    });
+    let output = '';
+    const collect = (chunk: Buffer) => {
+      output += chunk.toString();
+      if (chunk.includes('sending')) process.kill(-(child.pid ?? Number.NaN), 'SIGINT');
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    const [exitCode] = await once(child, 'close');
+    expect(output).toContain('report written');
+    expect(output).not.toContain('Traceback');
+    expect(exitCode).toBe(130);
   });
 });
 
