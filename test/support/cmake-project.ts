@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { type Run, run } from './run.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const standIns = join(root, 'test/fixtures/cmake');
 export const toolkitFile = join(root, 'cmake/OtaToolkit.cmake');
-export const fakeOtaFile = join(root, 'test/fixtures/ota/ota');
+const fakeOtaFile = join(root, 'test/fixtures/ota/ota');
 
 /** One call of the recording `ota` of test/fixtures/ota. */
 export interface RecordedCall {
@@ -30,10 +30,18 @@ export interface CmakeProjectOptions {
   readonly image?: string | Uint8Array;
 }
 
-/** A project in a temporary folder, configured and built with the real CMake. */
+/** Puts the recording `ota` into a folder. */
+export async function installRecorder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await copyFile(fakeOtaFile, join(folder, 'ota'));
+  await chmod(join(folder, 'ota'), 0o755);
+}
+
+/** A project in a temporary folder, for the running test, configured and built with the real CMake. */
 export async function createCmakeProject(options: CmakeProjectOptions = {}) {
   const { generation = 5, generator = 'Ninja', before = '', after = 'ota_package()' } = options;
   const temporary = await mkdtemp(join(tmpdir(), 'ota-cmake-'));
+  onTestFinished(() => rm(temporary, { recursive: true, force: true }));
   const folder = join(temporary, options.folderName ?? 'project');
   const buildFolder = join(folder, 'build');
   const recorder = join(temporary, 'bin');
@@ -43,9 +51,7 @@ export async function createCmakeProject(options: CmakeProjectOptions = {}) {
     await writeFile(join(folder, file), content);
   }
 
-  await mkdir(recorder, { recursive: true });
-  await copyFile(fakeOtaFile, join(recorder, 'ota'));
-  await chmod(join(recorder, 'ota'), 0o755);
+  await installRecorder(recorder);
   await write('main/app.image', options.image ?? 'first image');
   await write(
     'CMakeLists.txt',
@@ -105,7 +111,5 @@ ${after}
       if (failure === undefined) await rm(file);
       else await writeFile(file, JSON.stringify(failure));
     },
-
-    remove: () => rm(temporary, { recursive: true, force: true }),
   };
 }
