@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { run } from '../support/run.ts';
+import { createFolder } from '../support/temporary-workspace.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const extensionFolder = join(root, 'cmake');
@@ -16,8 +16,7 @@ type Generation = (typeof generations)[number];
 
 /** A project folder, a recording `ota`, and idf.py in front of them. */
 async function project(install: 'project' | 'path' | 'both', generation: Generation = '6') {
-  const temporary = await mkdtemp(join(tmpdir(), 'ota-idf-'));
-  onTestFinished(() => rm(temporary, { recursive: true, force: true }));
+  const temporary = await createFolder();
   const folder = join(temporary, 'my project');
   const ota = join(temporary, 'ota');
   await mkdir(folder);

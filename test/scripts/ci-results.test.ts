@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { run } from '../support/run.ts';
+import { createFolder } from '../support/temporary-workspace.ts';
 
 const script = resolve(import.meta.dirname, '../../scripts/ci-results.mjs');
 
@@ -14,8 +14,7 @@ interface Step {
 }
 
 async function sum(steps: readonly Step[]) {
-  const folder = await mkdtemp(join(tmpdir(), 'ota-ci-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const folder = await createFolder();
   const lines: string[] = [];
   for (const { name, exitCode, report } of steps) {
     const file = report === undefined ? '' : join(folder, `${name}.json`);

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { expect, onTestFinished } from 'vitest';
+import { expect } from 'vitest';
 import { type Run, run } from './run.ts';
+import { createFolder } from './temporary-workspace.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const standIns = join(root, 'test/fixtures/cmake');
@@ -40,8 +40,7 @@ export async function installRecorder(folder: string): Promise<void> {
 /** A project in a temporary folder, for the running test, configured and built with the real CMake. */
 export async function createCmakeProject(options: CmakeProjectOptions = {}) {
   const { generation = 5, generator = 'Ninja', before = '', after = 'ota_package()' } = options;
-  const temporary = await mkdtemp(join(tmpdir(), 'ota-cmake-'));
-  onTestFinished(() => rm(temporary, { recursive: true, force: true }));
+  const temporary = await createFolder();
   const folder = join(temporary, options.folderName ?? 'project');
   const buildFolder = join(folder, 'build');
   const recorder = join(temporary, 'bin');
