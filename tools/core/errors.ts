@@ -26,6 +26,11 @@ export class OtaError extends Error {
   }
 }
 
+/** What work throws that ends because its signal was aborted. */
+export function cancelledError(): OtaError {
+  return new OtaError('cancelled', 'stopped before it was done');
+}
+
 /** The exit status that belongs to a thrown value: 70 for anything that is not an `OtaError`. */
 export function exitCodeOf(error: unknown): number {
   return error instanceof OtaError ? errorCodes[error.code].exit : 70;

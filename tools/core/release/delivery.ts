@@ -34,7 +34,7 @@ export interface Targets {
 /** The bytes of one artifact, verified before they are handed out. */
 export interface Payload {
   readonly facts: ArtifactFacts;
-  /** A new stream from the first byte; every attempt opens its own. */
+  /** A new stream from the first byte; every attempt opens its own. Large chunks (256 KiB) send faster. */
   stream(): Readable;
   /** All bytes at once, for protocols that need one message. */
   bytes(): Promise<Uint8Array>;
@@ -47,6 +47,11 @@ export interface SendContext {
   /** Overrides the channel's own timeout, in milliseconds. */
   readonly timeoutMs?: number;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Relative paths in a channel's settings (`ca`, `cert`, `key`) start from this folder. */
+  readonly cwd: string;
+  now(): Date;
+  /** In the interval [0, 1). */
+  random(): number;
   /** Bytes handed to the network so far, in this attempt. */
   onProgress(sentBytes: number): void;
 }
