@@ -1,7 +1,7 @@
 import type { SchemaObject } from 'ajv';
-import { OtaError } from '../core/errors.ts';
 import type { Delivery, Targets, Transport } from '../core/release/delivery.ts';
-import { defineSchema, formatProblem } from '../core/schema.ts';
+import { defineSchema } from '../core/schema.ts';
+import { channelInvalid } from './channel-check.ts';
 
 export interface TransportDefinition<Channel> {
   readonly name: string;
@@ -22,12 +22,7 @@ export function defineTransport<Channel>(definition: TransportDefinition<Channel
     summary: definition.summary,
     prepare(channel, targets) {
       const problems = check(channel);
-      if (problems.length > 0) {
-        throw new OtaError('channel-invalid', `the ${definition.name} channel is not valid`, {
-          details: problems.map(formatProblem),
-          hint: `Correct \`deployment.channels.${definition.name}\` in the manifest, the release's overrides, or \`--set\`.`,
-        });
-      }
+      if (problems.length > 0) throw channelInvalid(definition.name, problems);
       return definition.prepare(channel as Channel, targets);
     },
   };
