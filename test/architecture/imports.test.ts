@@ -26,7 +26,7 @@ const houseRules: Record<string, { folders: string[]; packages: string[] }> = {
   },
   transports: {
     folders: ['core'],
-    packages: ['mqtt', 'undici', 'ajv', 'node:*'],
+    packages: ['mqtt', 'mqtt-packet', 'ws', 'undici', 'ajv', 'node:*'],
   },
   messaging: { folders: ['core'], packages: ['mqtt', 'ajv', 'node:*'] },
   service: {
@@ -35,7 +35,7 @@ const houseRules: Record<string, { folders: string[]; packages: string[] }> = {
   },
   simulator: {
     folders: ['core', 'transports'],
-    packages: ['mqtt', 'undici', 'aedes', '@peculiar/x509', 'node:*'],
+    packages: ['mqtt', 'ws', 'undici', 'aedes', '@peculiar/x509', 'reflect-metadata', 'node:*'],
   },
   workflows: {
     folders: ['core', 'workspace', 'transports', 'messaging', 'service', 'simulator'],

@@ -17,6 +17,21 @@ export function maskUrlCredentials(text: string): string {
 }
 
 /**
+ * What was given as a URL, fit for an error message. It may be broken in a way that hides where its
+ * credentials end, so everything before the last `@` goes.
+ */
+export function maskUrlText(text: string): string {
+  return maskUrlCredentials(text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, `$1${masked}@`));
+}
+
+/** Words of the other side without the secrets that it was sent. Values under four characters are no secrets. */
+export function hideValues(text: string, secrets: readonly string[]): string {
+  return secrets
+    .filter((secret) => secret.length >= 4)
+    .reduce((rest, secret) => rest.replaceAll(secret, masked), text);
+}
+
+/**
  * A copy of settings that may be shown: literal secrets are replaced by `***`. A `${NAME}` placeholder is
  * not a secret and stays, so that a reader sees where the value will come from.
  */

@@ -1,4 +1,6 @@
 import type { Transport } from '../core/release/delivery.ts';
+import { https } from './https.ts';
+import { mqtt } from './mqtt.ts';
 
 /** All ways to reach a device, in the order in which help and errors list them. */
-export const transports: readonly Transport[] = [];
+export const transports: readonly Transport[] = [mqtt, https];

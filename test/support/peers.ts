@@ -1,0 +1,34 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+
+/** Accepts connections and never says a word. */
+export interface SilentServer {
+  readonly port: number;
+  /** Resolves when a client has connected, and when that client is gone again. */
+  readonly connected: Promise<void>;
+  readonly disconnected: Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function createSilentServer(): Promise<SilentServer> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.resume();
+    socket.on('close', () => server.emit('gone'));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    connected: once(server, 'connection').then(() => {}),
+    disconnected: once(server, 'gone').then(() => {}),
+    close: () => new Promise((resolve) => void server.close(() => resolve())),
+  };
+}
+
+/** A port at which nothing listens. */
+export async function findClosedPort(): Promise<number> {
+  const server = await createSilentServer();
+  await server.close();
+  return server.port;
+}

@@ -1,0 +1,21 @@
+import schema from '../../schemas/channel-https.schema.json' with { type: 'json' };
+import { defineTransport } from './define.ts';
+import { type HttpsChannel, planRequest, showSettings, showUrl } from './https/plan.ts';
+import { sendOverHttps } from './https/send.ts';
+
+/** Hands an artifact to a web server in one request. */
+export const https = defineTransport<HttpsChannel>({
+  name: 'https',
+  summary: 'uploads the firmware to a web server in one request',
+  schema,
+  prepare(channel, { artifact }) {
+    const plan = planRequest(channel, artifact);
+    return [
+      {
+        destination: `${plan.method} ${showUrl(plan.url)}`,
+        settings: showSettings(plan),
+        send: (payload, context) => sendOverHttps(plan, payload, context),
+      },
+    ];
+  },
+});

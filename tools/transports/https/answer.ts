@@ -1,0 +1,81 @@
+import { STATUS_CODES } from 'node:http';
+import { DeliveryFailure } from '../../core/release/delivery.ts';
+
+/** What a server said. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The start of the body. */
+  readonly text: string;
+}
+
+/** RFC 9110 §15.5: what to do about a status, where it is plain enough. */
+const hints: Readonly<Record<number, string>> = {
+  401: 'Check the credentials in `headers` or in the URL.',
+  403: 'These credentials are known, but may not do this here.',
+  404: 'Check the path of `url`.',
+  405: 'The server does not take this `method` here.',
+  407: 'Put user and password of the proxy into the proxy variable.',
+  411: 'A proxy on the way has dropped Content-Length.',
+  413: 'Raise the upload limit of the server (nginx: client_max_body_size).',
+  415: 'Set another Content-Type in `headers`, or "encoding": "multipart".',
+  422: 'The server understood the upload and refuses it; its words tell why.',
+};
+
+/** RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4; and all that says "the server failed". */
+function isRetryable(status: number): boolean {
+  return status === 408 || status === 425 || status === 429 || status >= 500;
+}
+
+/** `413 Content Too Large`, as far as the status has a name. */
+export function statusText(status: number): string {
+  const name = STATUS_CODES[status];
+  return name === undefined ? String(status) : `${status} ${name}`;
+}
+
+/** The failure that an answer other than 2xx means. */
+export function toHttpFailure(destination: string, answer: HttpAnswer, now: Date): DeliveryFailure {
+  const { status, headers, text } = answer;
+  const excerpt = toExcerpt(text);
+  const unauthorized = status === 401 || status === 403 || status === 407;
+  const retryable = isRetryable(status);
+  const retryAfterMs = retryable ? parseRetryAfter(headers['retry-after'], now) : undefined;
+  return new DeliveryFailure(
+    unauthorized ? 'unauthorized' : 'http-status',
+    `${destination} answered ${statusText(status)}${excerpt === '' ? '' : `: ${excerpt}`}`,
+    {
+      hint:
+        hints[status] ??
+        (retryable
+          ? 'The server may recover; try again later.'
+          : 'The log of the server tells more.'),
+      retryable,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    },
+  );
+}
+
+/** No server gets to stop a deployment for longer than this. */
+const longestRetryAfterMs = 24 * 3600 * 1000;
+
+/** RFC 9110 §10.2.3: seconds, or a date. Milliseconds from `now`; nothing when it is neither. */
+export function parseRetryAfter(
+  header: string | string[] | undefined,
+  now: Date,
+): number | undefined {
+  const text = [header].flat()[0]?.trim() ?? '';
+  const afterMs = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now.getTime();
+  if (Number.isNaN(afterMs)) return undefined;
+  return Math.min(Math.max(afterMs, 0), longestRetryAfterMs);
+}
+
+const excerptCharacters = 200;
+
+/** The start of a body, fit for one line of a terminal. */
+export function toExcerpt(text: string): string {
+  const line = text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  const characters = [...line];
+  if (characters.length <= excerptCharacters) return line;
+  return `${characters.slice(0, excerptCharacters).join('')}…`;
+}

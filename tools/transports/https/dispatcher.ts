@@ -1,0 +1,36 @@
+import type { Dispatcher } from 'undici';
+import type { TlsFiles } from '../tls-files.ts';
+
+export interface DispatcherOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly tls: TlsFiles;
+  /** Whether the certificate of the server is checked. */
+  readonly verify: boolean;
+  readonly timeoutMs: number;
+}
+
+/** What carries a request: straight to the server, or through the proxy that the environment names. */
+export async function createDispatcher(options: DispatcherOptions): Promise<Dispatcher> {
+  const { EnvHttpProxyAgent } = await import('undici');
+  const { env, verify, timeoutMs } = options;
+  const target = { ...options.tls, rejectUnauthorized: verify };
+  return new EnvHttpProxyAgent({
+    ...proxiesOf(env),
+    connect: { ...target, timeout: timeoutMs },
+    requestTls: target,
+    // Proxies commonly allow CONNECT to port 443 only.
+    proxyTunnel: false,
+    // The deadline of the delivery watches over all phases.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+}
+
+/** An empty text keeps undici from looking into the environment of the process by itself. */
+function proxiesOf(env: DispatcherOptions['env']): Record<string, string> {
+  return {
+    httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? '',
+    httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? '',
+    noProxy: env.no_proxy ?? env.NO_PROXY ?? '',
+  };
+}

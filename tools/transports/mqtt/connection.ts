@@ -1,0 +1,66 @@
+import net from 'node:net';
+import type { Duplex } from 'node:stream';
+import tls from 'node:tls';
+import type { OtaError } from '../../core/errors.ts';
+import { DeliveryFailure } from '../../core/release/delivery.ts';
+import { toNetworkFailure } from '../network-failure.ts';
+import type { TlsFiles } from '../tls-files.ts';
+import { type Broker, peerOf } from './broker-url.ts';
+
+export interface ConnectionOptions {
+  readonly broker: Broker;
+  readonly tls: TlsFiles;
+  /** Accepts any certificate. */
+  readonly insecure: boolean;
+}
+
+/**
+ * Loads what is needed and returns the function that opens the way to a broker. Listeners must be added
+ * in the same tick; what is written before the connection stands is kept and sent then.
+ */
+export async function prepareConnection(options: ConnectionOptions): Promise<() => Duplex> {
+  const { broker } = options;
+  const { host, port } = broker;
+  if (broker.protocol === 'ws' || broker.protocol === 'wss') return prepareWebSocket(options);
+  if (!broker.tls) return () => net.connect({ host, port, noDelay: true });
+  // RFC 6066 §3: an address is not a server name.
+  const servername = net.isIP(host) === 0 ? { servername: host } : {};
+  return () => tls.connect({ host, port, ...servername, ...tlsOptions(options) }).setNoDelay(true);
+}
+
+/** MQTT 5 §6: WebSocket with the subprotocol `mqtt`; packets may straddle frames. */
+async function prepareWebSocket(options: ConnectionOptions): Promise<() => Duplex> {
+  const { WebSocket, createWebSocketStream } = await import('ws');
+  const { broker } = options;
+  const url = `${broker.protocol}://${peerOf(broker)}${broker.path}`;
+  const settings = {
+    ...(broker.tls ? tlsOptions(options) : {}),
+    perMessageDeflate: false,
+    maxPayload: maximumAnswerBytes,
+  };
+  return () => createWebSocketStream(new WebSocket(url, ['mqtt'], settings));
+}
+
+/** No broker has more than this to say to a client that only publishes. */
+export const maximumAnswerBytes = 65_536;
+
+function tlsOptions(options: ConnectionOptions): tls.ConnectionOptions {
+  return { ...options.tls, rejectUnauthorized: !options.insecure };
+}
+
+/** What a failed connection means; a WebSocket upgrade that was refused is an HTTP answer. */
+export function toConnectionFailure(error: unknown, peer: string): OtaError {
+  const status =
+    error instanceof Error && /^Unexpected server response: (\d+)$/.exec(error.message);
+  if (!status) return toNetworkFailure(error, peer);
+  const denied = status[1] === '401' || status[1] === '403';
+  return new DeliveryFailure(
+    denied ? 'unauthorized' : 'connection-failed',
+    `${peer} answered the WebSocket upgrade with HTTP status ${status[1]}`,
+    {
+      hint: 'Check the path of `broker`; many brokers listen at /mqtt.',
+      retryable: Number(status[1]) >= 500,
+      cause: error,
+    },
+  );
+}

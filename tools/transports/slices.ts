@@ -1,0 +1,44 @@
+import { addAbortSignal, type Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+import { DeliveryFailure } from '../core/release/delivery.ts';
+
+/** So much goes to a socket at once: at 5 KB/s it still moves within a timeout of 30 s. */
+const sliceBytes = 131_072;
+
+/**
+ * Cuts a stream into slices that a slow connection can take before a timeout, and insists on the length
+ * that was announced: of a file that grew or shrank, the last slice is never handed out.
+ *
+ * @throws DeliveryFailure `artifact-size-mismatch`
+ */
+export async function* slicesOf(
+  stream: Readable,
+  sizeBytes: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  addAbortSignal(signal, stream);
+  let bytes = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      bytes += chunk.length;
+      if (bytes > sizeBytes) throw otherSize(sizeBytes);
+      for (let start = 0; start < chunk.length; start += sliceBytes) {
+        // The other side may answer early (HTTP 413, MQTT DISCONNECT) and close. One turn of the event
+        // loop reads what has arrived, before a write fails and takes the answer with it.
+        await setImmediate();
+        yield chunk.subarray(start, start + sliceBytes);
+      }
+    }
+    if (bytes !== sizeBytes) throw otherSize(sizeBytes);
+  } finally {
+    stream.destroy();
+  }
+}
+
+function otherSize(sizeBytes: number): DeliveryFailure {
+  return new DeliveryFailure(
+    'artifact-size-mismatch',
+    `the file is not ${sizeBytes} bytes long any more`,
+    { hint: 'Something changed it during the deployment.', retryable: false },
+  );
+}
