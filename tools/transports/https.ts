@@ -8,6 +8,7 @@ export const https = defineTransport<HttpsChannel>({
   name: 'https',
   summary: 'uploads the firmware to a web server in one request',
   schema,
+  example: { url: 'https://ota.example.com/firmware/{filename}' },
   prepare(channel, { artifact }) {
     const plan = planRequest(channel, artifact);
     return [

@@ -9,6 +9,7 @@ export const mqtt = defineTransport<MqttChannel>({
   name: 'mqtt',
   summary: 'publishes the firmware as one message to an MQTT broker',
   schema,
+  example: { broker: 'mqtts://broker.example.com', topic: 'fleet/{version}' },
   prepare(channel, { artifact }) {
     const plan = planDelivery(channel, artifact);
     return [

@@ -27,4 +27,9 @@ export const commands: readonly CommandEntry[] = [
     summary: 'package and dry-run in a temporary folder, without network',
     load: async () => (await import('./smoke-test.ts')).smokeTestCommand,
   },
+  {
+    usage: 'demo',
+    summary: 'the whole job on this machine: broker, server and two virtual devices',
+    load: async () => (await import('./demo.ts')).demoCommand,
+  },
 ];
