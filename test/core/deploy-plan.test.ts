@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { OtaError } from '../../tools/core/errors.ts';
 import type { Transport } from '../../tools/core/release/delivery.ts';
 import {
   type DeployFacts,
@@ -112,6 +113,36 @@ describe('planning a deployment', () => {
     const release = parseRelease({ version: '1.0.0', artifacts: [artifact, second] }, 'r');
     const plan = planDeploy(request, createFacts({ release, variables: {} }));
     expect(plan.missing).toEqual(['https.headers.Authorization: ${TOKEN}']);
+  });
+
+  it('says which variable it needs before it can know a destination', () => {
+    const strict: Transport = {
+      ...createFakeTransport('mqtt'),
+      prepare() {
+        throw new OtaError('channel-invalid', 'no', {
+          details: ['broker: "unset-BROKER" is not a URL'],
+        });
+      },
+    };
+    const overrides = { mqtt: { broker: '${BROKER}' } };
+    const facts = createFacts({ transports: [strict, createFakeTransport('https')] });
+    const { steps, missing } = planDeploy({ ...request, overrides, transports: ['mqtt'] }, facts);
+    expect(steps[0]?.destination).toBe('not known before BROKER is set');
+    expect(missing).toEqual(['mqtt.broker: ${BROKER}']);
+  });
+
+  it('does not excuse another flaw because a variable is missing', () => {
+    const strict: Transport = {
+      ...createFakeTransport('mqtt'),
+      prepare() {
+        const details = ['broker: "unset-BROKER" is not a URL', 'qos: must be 0, 1 or 2'];
+        throw new OtaError('channel-invalid', 'no', { details });
+      },
+    };
+    const overrides = { mqtt: { broker: '${BROKER}' } };
+    const facts = createFacts({ transports: [strict, createFakeTransport('https')] });
+    const plan = () => planDeploy({ ...request, overrides, transports: ['mqtt'] }, facts);
+    expect(code(plan)).toBe('channel-invalid');
   });
 
   it('makes one step a device for a transport that reaches devices one by one', () => {

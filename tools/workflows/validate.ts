@@ -3,7 +3,7 @@ import type { ArtifactFacts, Transport } from '../core/release/delivery.ts';
 import { planDeploy } from '../core/release/deploy-plan.ts';
 import { collectFinding, type Finding } from '../core/release/findings.ts';
 import type { RootManifest } from '../core/release/manifest.ts';
-import { fillPlaceholders } from '../core/release/placeholders.ts';
+import { fillPlaceholders, isExcused } from '../core/release/placeholders.ts';
 import { didYouMeanSuffix } from '../core/schema.ts';
 import {
   openWorkspace,
@@ -75,8 +75,12 @@ async function checkRootChannels(
           { hint: `Transports are: ${names.join(', ')}.` },
         );
       }
-      const { settings } = fillPlaceholders(channel, {}, name);
-      transport.prepare(settings, { artifact: sampleArtifact, devices: [] });
+      const { settings, missing } = fillPlaceholders(channel, {}, name);
+      try {
+        transport.prepare(settings, { artifact: sampleArtifact, devices: [sampleDevice] });
+      } catch (error) {
+        if (!isExcused(error, missing)) throw error;
+      }
     });
   }
 }

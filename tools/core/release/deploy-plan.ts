@@ -2,9 +2,9 @@ import { OtaError } from '../errors.ts';
 import { didYouMeanSuffix } from '../schema.ts';
 import { maskSecrets } from '../secrets.ts';
 import { isSettings, mergeSettings, type Settings } from './channel.ts';
-import type { ArtifactFacts, Delivery, DeviceTarget, Transport } from './delivery.ts';
+import type { ArtifactFacts, Delivery, DeviceTarget, Targets, Transport } from './delivery.ts';
 import { defaultProtocolsOf, hardwareOf, type RootManifest } from './manifest.ts';
-import { fillPlaceholders, findLeftovers, type Variables } from './placeholders.ts';
+import { fillPlaceholders, findLeftovers, isExcused, type Variables } from './placeholders.ts';
 import { createRedactor, type Redactor } from './redactor.ts';
 import { type Artifact, chooseArtifacts, type Release } from './release.ts';
 
@@ -151,7 +151,7 @@ function planSteps(
 ): PlannedDelivery[] {
   const artifactFacts = toArtifactFacts(artifact, facts);
   const targets = { artifact: artifactFacts, devices: request.devices };
-  return transport.prepare(channel.filled, targets).map((delivery) => ({
+  return prepareDeliveries(transport, channel, targets).map((delivery) => ({
     transport: transport.name,
     artifact: artifactFacts,
     destination: channel.redact(delivery.destination),
@@ -159,6 +159,22 @@ function planSteps(
     send: (payload, context) => delivery.send(payload, context),
     redact: channel.redact,
   }));
+}
+
+/** Where a channel cannot be understood before a variable has its value, the plan says so. */
+function prepareDeliveries(
+  transport: Transport,
+  { filled, missing }: PlannedChannel,
+  targets: Targets,
+): readonly Delivery[] {
+  try {
+    return transport.prepare(filled, targets);
+  } catch (error) {
+    if (!isExcused(error, missing)) throw error;
+    const names = missing.map((place) => /\$\{(\w+)\}/.exec(place)?.[1]).join(', ');
+    const destination = `not known before ${names} is set`;
+    return [{ destination, settings: {}, send: () => Promise.reject(error) }];
+  }
 }
 
 function toArtifactFacts(artifact: Artifact, { manifest, release }: DeployFacts): ArtifactFacts {

@@ -6,6 +6,9 @@ export type Variables = Readonly<Record<string, string | undefined>>;
 
 const placeholder = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
+/** Begins the stand-in of a variable that has no value. */
+const unset = 'unset-';
+
 export interface FilledSettings {
   readonly settings: Settings;
   /** `mqtt.password: ${MQTT_PASSWORD}`, one for each place whose variable is not set or empty. */
@@ -35,7 +38,7 @@ export function fillPlaceholders(
     }
   });
   const filled = mapTexts(settings, (text) =>
-    text.replace(placeholder, (_whole, name: string) => used.get(name) ?? `unset-${name}`),
+    text.replace(placeholder, (_whole, name: string) => used.get(name) ?? `${unset}${name}`),
   );
   return { settings: filled as Settings, missing, used };
 }
@@ -72,4 +75,17 @@ export function requireFilled(missing: readonly string[], leftovers: readonly st
       hint: 'Replace each by its value; for a secret use ${NAME} and set NAME in the environment.',
     });
   }
+}
+
+/**
+ * Whether a channel is only refused because of variables that have no value yet: `${BROKER}` as a whole URL is
+ * fine in a dry run, although its stand-in is no URL.
+ */
+export function isExcused(error: unknown, missing: readonly string[]): boolean {
+  if (missing.length === 0 || !(error instanceof OtaError)) return false;
+  return (
+    error.code === 'channel-invalid' &&
+    error.details.length > 0 &&
+    error.details.every((problem) => problem.includes(unset))
+  );
 }

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { commands } from '../../tools/cli/commands/index.ts';
+import { splitWords } from '../support/console-blocks.ts';
+import { runOta } from '../support/io.ts';
+import { startServers } from '../support/servers.ts';
+import { createFolder, sampleImage, sampleManifest } from '../support/temporary-workspace.ts';
+
+const names = commands.map(({ usage }) => usage.split(' ')[0] ?? '');
+
+describe('the command line', () => {
+  it('lists every command in its help', async () => {
+    const { exitCode, stdout } = await runOta(['--help'], { cwd: '.' });
+    expect(exitCode).toBe(0);
+    for (const { usage, summary } of commands) {
+      expect(stdout).toContain(`ota ${usage.split(' ')[0]}`);
+      expect(stdout.replaceAll(/\s+/g, ' ')).toContain(summary);
+    }
+  });
+
+  it.each(names)('shows flags and examples of %s', async (name) => {
+    const { exitCode, stdout } = await runOta([name, '--help'], { cwd: '.' });
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('Options:');
+    expect(stdout).toContain('Examples:');
+  });
+
+  it('says its version', async () => {
+    expect((await runOta(['--version'], { cwd: '.' })).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('prints a completion script, and completes commands', async () => {
+    expect((await runOta(['completion'], { cwd: '.' })).stdout).toContain('ota');
+    const words = (await runOta(['--get-yargs-completions', 'ota', 'de'], { cwd: '.' })).stdout;
+    expect(words.split('\n').map((line) => line.split(':')[0])).toContain('deploy');
+  });
+
+  it.each([
+    [[], 'Which command? `ota --help` lists them.'],
+    [['deplpy'], 'unknown command "deplpy" (did you mean "deploy"?)'],
+    [['package', '--version', '1'], 'Missing required argument: binary'],
+    [['package', '--binary', 'x', '--version', '1', '--lable', 'y'], 'Unknown argument: lable'],
+    [['deploy', '--version', '1', '--progress', 'fast'], 'Invalid values'],
+    [['deploy', '--version', '1', '--retries', 'x'], '--retries takes a number from 0 to 100'],
+    [['deploy', '--version', '1', '--set', 'topic'], '--set takes transport.key=value'],
+  ])('refuses %j with status 2', async (words, message) => {
+    const { exitCode, stdout, stderr } = await runOta(words, { cwd: '.' });
+    expect(exitCode).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toContain(message);
+    expect(stderr).toMatch(/hint: .+\ncode: usage\n$/);
+  });
+
+  it('prints an error as JSON for machines, too', async () => {
+    const cwd = await createFolder();
+    const { exitCode, stdout } = await runOta(['validate', '--manifest', 'none.json', '--json'], {
+      cwd,
+    });
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: false,
+      findings: [{ code: 'manifest-missing' }],
+    });
+    const verify = await runOta(['verify', '--manifest', 'none.json', '--json'], { cwd });
+    expect(verify.exitCode).toBe(2);
+    expect(JSON.parse(verify.stdout)).toMatchObject({
+      ok: false,
+      error: { code: 'manifest-missing' },
+    });
+  });
+
+  it('refuses a SOURCE_DATE_EPOCH that is no number, and uses one that is', async () => {
+    const cwd = await createFolder({
+      'ota/manifest.json': sampleManifest(),
+      'a.bin': sampleImage(),
+    });
+    const words = ['package', '--binary', 'a.bin', '--version', '1.0.0', '--json'];
+    expect((await runOta(words, { cwd, env: { SOURCE_DATE_EPOCH: 'now' } })).exitCode).toBe(2);
+    const { stdout } = await runOta(words, { cwd, env: { SOURCE_DATE_EPOCH: '1000000000' } });
+    expect(JSON.parse(stdout).release.created_at).toBe('2001-09-09T01:46:40Z');
+  });
+});
+
+describe('every example that help shows', () => {
+  it('works in a product that has what the example is about', async () => {
+    const { ca, env } = await startServers();
+    const cwd = await createFolder({
+      'ota/manifest.json': exampleManifest(),
+      'product/manifest.json': exampleManifest(),
+      'ota/ca.pem': ca,
+      'product/ca.pem': ca,
+      'build/gateway.bin': sampleImage(),
+      '.env.production': 'OTA_NOTHING=1\n',
+    });
+    for (const { usage, load } of commands) {
+      for (const [command] of (await load()).examples) {
+        const now = new Date(); // the certificates of `ota demo` must be valid
+        const ran = await runOta(splitWords(command).slice(1), { cwd, env, now });
+        expect(ran.exitCode, `${usage}: ${command}\n${ran.stdout}${ran.stderr}`).toBe(0);
+      }
+    }
+  });
+});
+
+function exampleManifest(): unknown {
+  return sampleManifest({
+    deployment: {
+      channels: {
+        mqtt: {
+          broker: '${OTA_BROKER}',
+          topic: 'fleet',
+          username: '${OTA_USER}',
+          password: '${OTA_PASSWORD}',
+          ca: 'ca.pem',
+        },
+        https: {
+          url: '${OTA_SERVER}/x',
+          headers: { Authorization: 'Basic ${OTA_BASIC}' },
+          ca: 'ca.pem',
+        },
+      },
+    },
+  });
+}
