@@ -102,10 +102,13 @@ describe('planning a deployment', () => {
     expect(plan.steps[0]?.settings).toEqual({ timeout: 30, to: 'root', password: '***', qos: 1 });
   });
 
-  it('hides a value from a variable in the destination', () => {
+  it('hides a secret from a variable in the destination, and shows the rest', () => {
     const overrides = { mqtt: { to: '${TOKEN}' } };
     const plan = planDeploy({ ...request, overrides, transports: ['mqtt'] }, createFacts());
     expect(plan.steps[0]?.destination).toBe('mqtt://${TOKEN}/1.0.0');
+    const host = { ...request, overrides: { mqtt: { to: '${HOST}' } }, transports: ['mqtt'] };
+    const shown = planDeploy(host, createFacts({ variables: { HOST: 'broker.example' } }));
+    expect(shown.steps[0]?.destination).toBe('mqtt://broker.example/1.0.0');
   });
 
   it('reports every placeholder without a value once', () => {

@@ -2,7 +2,7 @@
 export const masked = '***';
 
 const secretKey =
-  /pass(word|phrase)?$|secret|token|authorization|cookie|api[-_]?key|psk|encryption_key|credential/i;
+  /pass(word|phrase)?$|secret|token|auth|cookie|api[-_]?key|psk|encryption_key|credential/i;
 
 /** Whether a setting or header of this name holds a secret. */
 export function isSecretKey(key: string): boolean {
@@ -37,6 +37,7 @@ export function hideValues(text: string, secrets: readonly string[]): string {
  */
 export function maskSecrets(value: unknown, key = ''): unknown {
   if (typeof value === 'string') {
+    if (/PRIVATE KEY-----/.test(value)) return masked; // PEM text in place of a path
     return isSecretKey(key) ? maskLiteral(value) : maskUrlCredentials(value);
   }
   if (Array.isArray(value)) return value.map((item) => maskSecrets(item, key));

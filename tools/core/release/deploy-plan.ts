@@ -4,7 +4,13 @@ import { maskSecrets } from '../secrets.ts';
 import { isSettings, mergeSettings, type Settings } from './channel.ts';
 import type { ArtifactFacts, Delivery, DeviceTarget, Targets, Transport } from './delivery.ts';
 import { defaultProtocolsOf, hardwareOf, type RootManifest } from './manifest.ts';
-import { fillPlaceholders, findLeftovers, isExcused, type Variables } from './placeholders.ts';
+import {
+  fillPlaceholders,
+  findLeftovers,
+  isExcused,
+  unsetNames,
+  type Variables,
+} from './placeholders.ts';
 import { createRedactor, type Redactor } from './redactor.ts';
 import { type Artifact, chooseArtifacts, type Release } from './release.ts';
 
@@ -132,13 +138,17 @@ function planChannel(
       },
     );
   }
-  const { settings, missing, used } = fillPlaceholders(asWritten, facts.variables, transport.name);
+  const { settings, missing, secrets } = fillPlaceholders(
+    asWritten,
+    facts.variables,
+    transport.name,
+  );
   return {
     asWritten,
     filled: settings,
     missing,
     leftovers: findLeftovers(asWritten, transport.name),
-    redact: createRedactor(used, asWritten),
+    redact: createRedactor(secrets, asWritten),
   };
 }
 
@@ -171,8 +181,7 @@ function prepareDeliveries(
     return transport.prepare(filled, targets);
   } catch (error) {
     if (!isExcused(error, missing)) throw error;
-    const names = missing.map((place) => /\$\{(\w+)\}/.exec(place)?.[1]).join(', ');
-    const destination = `not known before ${names} is set`;
+    const destination = `not known before ${unsetNames(error).join(', ')} is set`;
     return [{ destination, settings: {}, send: () => Promise.reject(error) }];
   }
 }

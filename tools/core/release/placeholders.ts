@@ -1,4 +1,5 @@
 import { OtaError } from '../errors.ts';
+import { isSecretKey } from '../secrets.ts';
 import { eachText, mapTexts, type Settings } from './channel.ts';
 
 /** Where `${NAME}` gets its value: the environment, then the file given by `--env-file`. */
@@ -13,8 +14,8 @@ export interface FilledSettings {
   readonly settings: Settings;
   /** `mqtt.password: ${MQTT_PASSWORD}`, one for each place whose variable is not set or empty. */
   readonly missing: readonly string[];
-  /** The values that were filled in, by name: they must not be shown. */
-  readonly used: ReadonlyMap<string, string>;
+  /** The values that were filled in where a secret belongs, by name: they must not be shown. */
+  readonly secrets: ReadonlyMap<string, string>;
 }
 
 /**
@@ -30,17 +31,25 @@ export function fillPlaceholders(
 ): FilledSettings {
   const missing: string[] = [];
   const used = new Map<string, string>();
+  const secrets = new Map<string, string>();
   eachText(settings, (text, path) => {
     for (const [whole, name = ''] of text.matchAll(placeholder)) {
       const value = variables[name];
       if (value === undefined || value === '') missing.push(`${where}.${path}: ${whole}`);
       else used.set(name, value);
+      if (value && isSecretPlace(path, name)) secrets.set(name, value);
     }
   });
   const filled = mapTexts(settings, (text) =>
     text.replace(placeholder, (_whole, name: string) => used.get(name) ?? `${unset}${name}`),
   );
-  return { settings: filled as Settings, missing, used };
+  return { settings: filled as Settings, missing, secrets };
+}
+
+/** A password, any header, or whatever comes from a variable whose name says so. */
+function isSecretPlace(path: string, variable: string): boolean {
+  const keys = path.split('.');
+  return keys.includes('headers') || isSecretKey(keys.at(-1) ?? '') || isSecretKey(variable);
 }
 
 /** Stand-ins that somebody forgot to replace, such as `Bearer <token>`: one `path: text` each. */
@@ -77,11 +86,17 @@ export function requireFilled(missing: readonly string[], leftovers: readonly st
   }
 }
 
+/** The variables that the problems of an excused channel are about. */
+export function unsetNames(error: OtaError): string[] {
+  const names = error.details.flatMap((problem) => [...problem.matchAll(/unset-(\w+)/g)]);
+  return [...new Set(names.map((match) => match[1] ?? ''))];
+}
+
 /**
  * Whether a channel is only refused because of variables that have no value yet: `${BROKER}` as a whole URL is
  * fine in a dry run, although its stand-in is no URL.
  */
-export function isExcused(error: unknown, missing: readonly string[]): boolean {
+export function isExcused(error: unknown, missing: readonly string[]): error is OtaError {
   if (missing.length === 0 || !(error instanceof OtaError)) return false;
   return (
     error.code === 'channel-invalid' &&

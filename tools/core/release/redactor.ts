@@ -11,11 +11,17 @@ const shortestSecret = 4;
 const notSecret = /\$(\{|%7B)|^(Basic|Bearer|Digest|Token)$/i;
 
 /**
- * Hides what must not be shown: values that came from variables (shown as `${NAME}`) and literal secrets of a
+ * Hides what must not be shown: secrets that came from variables (shown as `${NAME}`) and literal secrets of a
  * channel (shown as `***`), wherever they turn up, a server's echo of our headers included.
  */
-export function createRedactor(used: ReadonlyMap<string, string>, channel: Settings): Redactor {
-  const replacements: [string, string][] = [...used].map(([name, value]) => [value, `\${${name}}`]);
+export function createRedactor(
+  fromVariables: ReadonlyMap<string, string>,
+  channel: Settings,
+): Redactor {
+  const replacements: [string, string][] = [...fromVariables].map(([name, value]) => [
+    value,
+    `\${${name}}`,
+  ]);
   eachText(channel, (text, path) => {
     if (!isSecretKey(path.split('.').at(-1) ?? '')) return;
     for (const part of [text, ...text.split(/\s+/)]) replacements.push([part, masked]);
