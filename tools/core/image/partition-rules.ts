@@ -1,3 +1,4 @@
+import { quoted } from '../display-text.ts';
 import { hexNumber, type ImageFinding } from './finding.ts';
 import { type Partition, partitionEnd } from './partition.ts';
 import { dataSubtypes, partitionTypes } from './partition-types.ts';
@@ -41,7 +42,7 @@ function partitionProblems(partition: Partition, flash: FlashFacts): string[] {
   const isData = type === partitionTypes.data;
   const problems: string[] = [];
   const rule = (broken: boolean, message: string): void => {
-    if (broken) problems.push(`partition "${label}" ${message}`);
+    if (broken) problems.push(`partition ${quoted(label)} ${message}`);
   };
 
   const step = isApp ? appAlignment : sectorBytes;
@@ -79,7 +80,7 @@ function duplicateNames(partitions: readonly Partition[]): string[] {
   const seen = new Set<string>();
   return partitions
     .filter(({ label }) => seen.has(label) || !seen.add(label))
-    .map(({ label }) => `more than one partition is called "${label}"`);
+    .map(({ label }) => `more than one partition is called ${quoted(label)}`);
 }
 
 function overlaps(partitions: readonly Partition[]): string[] {
@@ -88,7 +89,7 @@ function overlaps(partitions: readonly Partition[]): string[] {
   for (const partition of [...partitions].sort((a, b) => a.offset - b.offset)) {
     if (furthest !== undefined && partition.offset < partitionEnd(furthest)) {
       problems.push(
-        `partition "${partition.label}" at ${hexNumber(partition.offset)} overlaps "${furthest.label}", which ends at ${hexNumber(partitionEnd(furthest))}`,
+        `partition ${quoted(partition.label)} at ${hexNumber(partition.offset)} overlaps ${quoted(furthest.label)}, which ends at ${hexNumber(partitionEnd(furthest))}`,
       );
     }
     if (furthest === undefined || partitionEnd(partition) > partitionEnd(furthest)) {
@@ -110,7 +111,7 @@ function otadataProblems(
     .filter(({ sizeBytes }) => sizeBytes !== otadataBytes)
     .map(
       ({ label, sizeBytes }) =>
-        `${name} partition "${label}" has ${hexNumber(sizeBytes)} bytes, must have ${hexNumber(otadataBytes)}`,
+        `${name} partition ${quoted(label)} has ${hexNumber(sizeBytes)} bytes, must have ${hexNumber(otadataBytes)}`,
     );
   return found.length > 1
     ? [`there are ${found.length} ${name} partitions`, ...problems]

@@ -1,3 +1,4 @@
+import { quoted } from '../display-text.ts';
 import { alignUp } from './bytes.ts';
 import { hexNumber, type ImageFinding } from './finding.ts';
 import { type Partition, partitionEnd } from './partition.ts';
@@ -92,24 +93,24 @@ function parseRow(line: string, number: number, fixed: Fixed): Row | string {
     flagWords = '',
   ] = line.split(',').map((field) => field.trim());
   const type = parseNumber(typeWord, partitionTypes);
-  if (type === undefined || type < 0 || type > 0xfe) return `unknown type "${typeWord}"`;
+  if (type === undefined || type < 0 || type > 0xfe) return `unknown type ${quoted(typeWord)}`;
   const subtype = parseSubtype(type, subtypeWord);
   if (subtype === undefined || subtype < 0 || subtype > 0xfe) {
-    return subtypeWord === '' ? 'an app needs a subtype' : `unknown subtype "${subtypeWord}"`;
+    return subtypeWord === '' ? 'an app needs a subtype' : `unknown subtype ${quoted(subtypeWord)}`;
   }
-  if (Buffer.byteLength(label) > 16) return `the name "${label}" has more than 16 bytes`;
+  if (Buffer.byteLength(label) > 16) return `the name ${quoted(label)} has more than 16 bytes`;
   const place = placeFixed(type, subtype, fixed);
   const offset = place.offset ?? (offsetWord === '' ? undefined : parseNumber(offsetWord));
   if (offsetWord !== '' && (offset === undefined || offset < 0 || offset > 0xffffffff)) {
-    return `bad offset "${offsetWord}"`;
+    return `bad offset ${quoted(offsetWord)}`;
   }
   const size = place.size ?? parseNumber(sizeWord);
   if (size === undefined || Math.abs(size) > 0xffffffff) {
-    return sizeWord === '' ? 'the size is missing' : `bad size "${sizeWord}"`;
+    return sizeWord === '' ? 'the size is missing' : `bad size ${quoted(sizeWord)}`;
   }
   const flags = flagWords.split(':').filter((flag) => flag !== '');
   const unknown = flags.find((flag) => flag !== 'encrypted' && flag !== 'readonly');
-  if (unknown !== undefined) return `unknown flag "${unknown}"`;
+  if (unknown !== undefined) return `unknown flag ${quoted(unknown)}`;
   return { line: number, label, type, subtype, offset, size, flags };
 }
 
