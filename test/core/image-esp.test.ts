@@ -57,6 +57,16 @@ describe('an app image', () => {
     });
   });
 
+  it.each([0, 1, 500, 501, 4096, 0x10001])('can be built with at least %i bytes', (sizeBytes) => {
+    const app = sampleApp({ sizeBytes });
+    expect(app.length).toBeGreaterThanOrEqual(sizeBytes);
+    expect(app.length).toBeLessThan(Math.max(sizeBytes + 16, 450));
+    expect(parseImage(app)).toMatchObject({
+      checksum: { status: 'valid' },
+      hash: { status: 'valid' },
+    });
+  });
+
   it('tells its validation hash', () => {
     const app = sampleApp();
     const stored = Buffer.from(app.subarray(-32)).toString('hex');

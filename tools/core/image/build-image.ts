@@ -34,7 +34,7 @@ export function buildImage(description: ImageDescription): Uint8Array {
   const descriptor = buildDescriptor(description);
   const overhead =
     headerBytes + 2 * segmentHeaderBytes + descriptor.length + 16 /* checksum block */ + hashBytes;
-  const codeBytes = Math.max(64, alignUp((description.sizeBytes ?? 0) - overhead, 4));
+  const codeBytes = Math.max(64, alignUp(description.sizeBytes ?? 0, 16) - overhead);
   return assembleImage({
     chipId: chip.id,
     segments: [
