@@ -40,6 +40,13 @@ export const errorCodes = {
     meaning: 'An artifact has another SHA-256 than the release says.',
   },
   orphan: { exit: 1, meaning: 'A file or folder that no release mentions.' },
+  'build-missing': { exit: 2, meaning: 'There is no finished ESP-IDF build in the folder.' },
+  'build-invalid': {
+    exit: 2,
+    meaning: 'A file that describes a build does not hold what it must.',
+  },
+  'file-too-large': { exit: 2, meaning: 'A file is larger than any firmware can be.' },
+  'check-unknown': { exit: 2, meaning: 'No packaging check has that name.' },
   'path-escapes': { exit: 2, meaning: 'A path leaves the folder it must stay in.' },
 
   // channels and transports

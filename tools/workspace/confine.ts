@@ -15,14 +15,8 @@ export async function confine(
   path: string,
   version: string,
 ): Promise<string> {
-  const joined = isAbsolute(path) ? resolve(path) : resolve(folder, path);
-  const isInside = (candidate: string, roots: readonly string[]): boolean =>
-    roots.some((root) => candidate === root || candidate.startsWith(join(root, sep)));
-  if (isInside(joined, allowed)) {
-    const real = await realpath(joined).catch(() => undefined);
-    const roots = await Promise.all(allowed.map((root) => realpath(root).catch(() => root)));
-    if (real === undefined || isInside(real, roots)) return joined;
-  }
+  const inside = await resolveInside(allowed, folder, path);
+  if (inside !== undefined) return inside;
   throw new OtaError(
     'path-escapes',
     `version ${version}: "${path}" leaves ${allowed.join(' and ')}`,
@@ -30,4 +24,22 @@ export async function confine(
       hint: 'Releases live beside the manifest; for a folder elsewhere give it with --output.',
     },
   );
+}
+
+/**
+ * The absolute path, or `undefined` when it leaves all allowed folders: by `..`, by an absolute path, or
+ * through a symbolic link. A path that does not exist can be inside.
+ */
+export async function resolveInside(
+  allowed: readonly string[],
+  folder: string,
+  path: string,
+): Promise<string | undefined> {
+  const joined = isAbsolute(path) ? resolve(path) : resolve(folder, path);
+  const isInside = (candidate: string, roots: readonly string[]): boolean =>
+    roots.some((root) => candidate === root || candidate.startsWith(join(root, sep)));
+  if (!isInside(joined, allowed)) return undefined;
+  const real = await realpath(joined).catch(() => undefined);
+  const roots = await Promise.all(allowed.map((root) => realpath(root).catch(() => root)));
+  return real === undefined || isInside(real, roots) ? joined : undefined;
 }
