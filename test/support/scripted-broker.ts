@@ -31,12 +31,14 @@ export interface ScriptedBroker {
 
 export async function createScriptedBroker(script: BrokerScript = {}): Promise<ScriptedBroker> {
   const packets: Packet[] = [];
-  const server = createServer((socket) =>
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
     serve(socket, script, (packet) => {
       packets.push(packet);
       server.emit(`packet-${packet.cmd}`);
-    }),
-  );
+    });
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -47,7 +49,11 @@ export async function createScriptedBroker(script: BrokerScript = {}): Promise<S
     async arrival(cmd) {
       if (!packets.some((packet) => packet.cmd === cmd)) await once(server, `packet-${cmd}`);
     },
-    close: () => new Promise((resolve) => void server.close(() => resolve())),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
   };
 }
 
@@ -56,10 +62,11 @@ function serve(socket: Socket, script: BrokerScript, note: (packet: Packet) => v
   const { connack = {}, onPacket = acknowledge, afterBytes, stall } = script;
   let version = 4;
   let bytesAfterConnect = -1;
+  let reacted = false;
   const connection: BrokerConnection = {
     send: (packet) => void socket.write(generate(packet, { protocolVersion: version })),
     sendBytes: (bytes) => void socket.write(bytes),
-    hangUp: () => void socket.destroy(),
+    hangUp: () => void socket.destroySoon(),
   };
   decoder.on('packet', (packet) => {
     note(packet);
@@ -80,10 +87,12 @@ function serve(socket: Socket, script: BrokerScript, note: (packet: Packet) => v
   });
   socket.on('data', (bytes) => {
     if (bytesAfterConnect >= 0) bytesAfterConnect += bytes.length;
-    if (afterBytes !== undefined && bytesAfterConnect >= afterBytes.bytes) {
-      bytesAfterConnect = Number.NEGATIVE_INFINITY;
+    if (afterBytes === undefined || bytesAfterConnect < afterBytes.bytes) {
+      decoder.parse(bytes);
+    } else if (!reacted) {
+      reacted = true;
       afterBytes.react(connection);
-    } else decoder.parse(bytes);
+    }
   });
   socket.on('error', () => {});
 }

@@ -42,7 +42,7 @@ const broken: Meaning = {
   code: 'connection-failed',
   retryable: true,
   says: (peer) => `the connection to ${peer} broke`,
-  hint: 'Try again. When it always breaks at the same point, look into the log of the other side.',
+  hint: 'Try again. When it always breaks, look into the log of the other side: servers hang up like this also when they want another client certificate (`cert`, `key`).',
 };
 const notHttp: Meaning = {
   code: 'connection-failed',
@@ -175,6 +175,8 @@ function meaningOf(code: string): Meaning | undefined {
 function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code } = error as { code?: unknown };
+  // undici gives some of its parser's errors no code.
+  if (error.name === 'HTTPParserError') return 'HPE_INVALID';
   return typeof code === 'string' ? code : codeOf(error.cause);
 }
 

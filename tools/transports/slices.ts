@@ -1,5 +1,4 @@
 import { addAbortSignal, type Readable } from 'node:stream';
-import { setImmediate } from 'node:timers/promises';
 import { DeliveryFailure } from '../core/release/delivery.ts';
 
 /** So much goes to a socket at once: at 5 KB/s it still moves within a timeout of 30 s. */
@@ -23,9 +22,6 @@ export async function* slicesOf(
       bytes += chunk.length;
       if (bytes > sizeBytes) throw otherSize(sizeBytes);
       for (let start = 0; start < chunk.length; start += sliceBytes) {
-        // The other side may answer early (HTTP 413, MQTT DISCONNECT) and close. One turn of the event
-        // loop reads what has arrived, before a write fails and takes the answer with it.
-        await setImmediate();
         yield chunk.subarray(start, start + sliceBytes);
       }
     }

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { TlsFiles } from '../tls-files.ts';
+import { deferWriteErrors } from '../write-errors.ts';
 
 export interface DispatcherOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -11,12 +12,17 @@ export interface DispatcherOptions {
 
 /** What carries a request: straight to the server, or through the proxy that the environment names. */
 export async function createDispatcher(options: DispatcherOptions): Promise<Dispatcher> {
-  const { EnvHttpProxyAgent } = await import('undici');
+  const { EnvHttpProxyAgent, buildConnector } = await import('undici');
   const { env, verify, timeoutMs } = options;
   const target = { ...options.tls, rejectUnauthorized: verify };
+  const connect = buildConnector({ ...target, timeout: timeoutMs });
   return new EnvHttpProxyAgent({
     ...proxiesOf(env),
-    connect: { ...target, timeout: timeoutMs },
+    connect: (to, callback) =>
+      connect(to, (...result) => {
+        if (result[0] === null) deferWriteErrors(result[1]);
+        callback(...result);
+      }),
     requestTls: target,
     // Proxies commonly allow CONNECT to port 443 only.
     proxyTunnel: false,

@@ -5,6 +5,7 @@ import type { OtaError } from '../../core/errors.ts';
 import { DeliveryFailure } from '../../core/release/delivery.ts';
 import { toNetworkFailure } from '../network-failure.ts';
 import type { TlsFiles } from '../tls-files.ts';
+import { deferWriteErrors } from '../write-errors.ts';
 import { type Broker, peerOf } from './broker-url.ts';
 
 export interface ConnectionOptions {
@@ -22,10 +23,13 @@ export async function prepareConnection(options: ConnectionOptions): Promise<() 
   const { broker } = options;
   const { host, port } = broker;
   if (broker.protocol === 'ws' || broker.protocol === 'wss') return prepareWebSocket(options);
-  if (!broker.tls) return () => net.connect({ host, port, noDelay: true });
+  if (!broker.tls) {
+    return () => deferWriteErrors(net.connect({ host, port, noDelay: true }));
+  }
   // RFC 6066 §3: an address is not a server name.
   const servername = net.isIP(host) === 0 ? { servername: host } : {};
-  return () => tls.connect({ host, port, ...servername, ...tlsOptions(options) }).setNoDelay(true);
+  const settings = { host, port, ...servername, ...tlsOptions(options) };
+  return () => deferWriteErrors(tls.connect(settings).setNoDelay(true));
 }
 
 /** MQTT 5 §6: WebSocket with the subprotocol `mqtt`; packets may straddle frames. */

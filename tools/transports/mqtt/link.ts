@@ -136,7 +136,7 @@ function explain(error: Error, peer: string): Error {
 
 function closedByPeer(peer: string): DeliveryFailure {
   return new DeliveryFailure('connection-failed', `${peer} closed the connection`, {
-    hint: 'The log of the broker tells why.',
+    hint: 'The log of the broker tells why; it may want other credentials, or another client certificate (`cert`, `key`).',
     retryable: true,
   });
 }

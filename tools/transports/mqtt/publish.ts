@@ -165,7 +165,8 @@ function unsupported(peer: string, what: string, hint: string): DeliveryFailure 
  * broker that restarts looks the same, so another attempt is allowed.
  */
 function tooLargePerhaps({ peer }: PublishContext, message: Message, error: unknown): unknown {
-  const hungUp = error instanceof DeliveryFailure && error.code === 'connection-failed';
+  const hungUp =
+    error instanceof DeliveryFailure && error.code === 'connection-failed' && error.retryable;
   if (!hungUp || message.sizeBytes < smallestBrokerLimit) return error;
   return new DeliveryFailure(
     'mqtt-too-large',
