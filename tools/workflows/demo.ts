@@ -4,13 +4,11 @@ import { OtaError } from '../core/errors.ts';
 import { buildImage } from '../core/image/build-image.ts';
 import type { Transport } from '../core/release/delivery.ts';
 import type { DeployReport } from '../core/release/deploy-report.ts';
-import { createBroker } from '../simulator/broker.ts';
-import { createCertificateAuthority } from '../simulator/certificates.ts';
-import { createHttpsReceiver } from '../simulator/https-receiver.ts';
-import { createMqttDevice, type ReceivedImage } from '../simulator/mqtt-device.ts';
+import type { ReceivedImage } from '../simulator/mqtt-device.ts';
 import { writeJsonFile } from '../workspace/json-write.ts';
 import { withTemporaryFolder } from '../workspace/temporary-folder.ts';
 import type { Clock } from './clock.ts';
+import { type DemoPeers, demoTopic, demoVariables, startDemoPeers } from './demo-peers.ts';
 import { deploy } from './deploy.ts';
 import { type PackageResult, packageBinary } from './package.ts';
 import { validate } from './validate.ts';
@@ -40,13 +38,6 @@ export interface DemoDevice {
 }
 
 const version = '1.2.3';
-const credentials = { username: 'release-engineer', password: 'demo-password' };
-const variables = {
-  OTA_DEMO_USER: credentials.username,
-  OTA_DEMO_PASSWORD: credentials.password,
-  OTA_DEMO_BASIC: Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64'),
-};
-
 /**
  * The whole job on this machine: a broker and a server with a throw-away CA, a virtual device on each, a workspace
  * in a temporary folder; package, validate, dry run, deploy. Each device computes the SHA-256 of what arrived.
@@ -54,12 +45,12 @@ const variables = {
 export async function demo(options: DemoOptions): Promise<readonly DemoDevice[]> {
   return withTemporaryFolder(async (folder) => {
     const { notify } = options;
-    const peers = await startPeers(options.clock.now());
+    const peers = await startDemoPeers(options.clock.now());
     try {
       notify({
         title: 'start a broker and a server, with a throw-away certificate authority',
         lines: [
-          `broker ${peers.brokerUrl}, a virtual device listens to demo/gateway/ota`,
+          `broker ${peers.brokerUrl}, a virtual device listens to ${demoTopic}`,
           `server ${peers.serverUrl}, a virtual device behind PUT /firmware`,
         ],
       });
@@ -78,48 +69,9 @@ export async function demo(options: DemoOptions): Promise<readonly DemoDevice[]>
   });
 }
 
-interface Peers {
-  readonly ca: string;
-  readonly brokerUrl: string;
-  readonly serverUrl: string;
-  mqttImage(): Promise<ReceivedImage | undefined>;
-  httpsImage(): ReceivedImage | undefined;
-  close(): Promise<void>;
-}
-
-async function startPeers(now: Date): Promise<Peers> {
-  const authority = await createCertificateAuthority(now);
-  const tls = await authority.issue({ names: ['127.0.0.1', 'localhost'] });
-  const { username, password } = credentials;
-  const broker = await createBroker({ tls, users: { [username]: password } });
-  const receiver = await createHttpsReceiver({ tls, credentials });
-  const device = await createMqttDevice({
-    brokerUrl: broker.url,
-    topic: 'demo/gateway/ota',
-    ca: authority.ca,
-    ...credentials,
-  });
-  return {
-    ca: authority.ca,
-    brokerUrl: broker.url,
-    serverUrl: receiver.url,
-    // The broker acknowledges to the publisher before the subscriber has everything.
-    mqttImage: () => device.firstImage(2000),
-    httpsImage() {
-      const upload = receiver.uploads.at(-1);
-      return upload && { sizeBytes: upload.body.length, sha256: upload.sha256 };
-    },
-    async close() {
-      await device.close();
-      await broker.close();
-      await receiver.close();
-    },
-  };
-}
-
 async function prepareWorkspace(
   folder: string,
-  peers: Peers,
+  peers: DemoPeers,
   options: DemoOptions,
 ): Promise<string> {
   const manifestPath = join(folder, 'ota', 'manifest.json');
@@ -131,7 +83,7 @@ async function prepareWorkspace(
       channels: {
         mqtt: {
           broker: peers.brokerUrl,
-          topic: 'demo/gateway/ota',
+          topic: demoTopic,
           username: '${OTA_DEMO_USER}',
           password: '${OTA_DEMO_PASSWORD}',
           ca: 'ca.pem',
@@ -201,7 +153,7 @@ async function deployStep(
     overrides: {},
     devices: [],
     available: options.transports,
-    variables,
+    variables: demoVariables,
     dryRun,
     policy: { retries: 0, baseMs: 0, maxMs: 0 },
     concurrency: 1,
@@ -221,7 +173,7 @@ function describeDelivery(delivery: DeployReport['deliveries'][number]): string 
   return `${delivery.transport} -> ${delivery.destination}: ${delivery.status}${reason}`;
 }
 
-async function judge(packaged: PackageResult, peers: Peers): Promise<DemoDevice[]> {
+async function judge(packaged: PackageResult, peers: DemoPeers): Promise<DemoDevice[]> {
   const { sha256 } = packaged.plan.artifact;
   return [
     { name: 'the device on MQTT', received: await peers.mqttImage() },
