@@ -17,11 +17,13 @@ const schemaFolder = new URL('../schemas/', import.meta.url);
 async function compileSchemas(): Promise<string> {
   const ajv = new Ajv2020({ ...ajvOptions, code: { source: true, esm: true } });
   const ids: Record<string, string> = {};
+  const imported = await importedSchemas();
   for (const file of (await readdir(schemaFolder)).filter((name) => name.endsWith('.json'))) {
     const schema = JSON.parse(await readFile(new URL(file, schemaFolder), 'utf8')) as {
       $id: string;
     };
     ajv.addSchema(schema);
+    if (!imported.has(file)) continue;
     ids[file.replaceAll(/[^a-z]/g, '_')] = schema.$id;
   }
   const standalone = standaloneModule as unknown as (ajv: Ajv2020, refs: object) => string;
@@ -33,6 +35,18 @@ export function compileSchema(schema) {
   if (validate === undefined) throw new Error('no compiled schema for ' + schema.$id);
   return validate;
 }`;
+}
+
+/** Schemas of what we print are there for others: only those that our code checks with are compiled. */
+async function importedSchemas(): Promise<ReadonlySet<string>> {
+  const tools = new URL('../tools/', import.meta.url);
+  const files = await readdir(tools, { recursive: true });
+  const imported = new Set<string>();
+  for (const file of files.filter((name) => name.endsWith('.ts'))) {
+    const source = await readFile(new URL(file, tools), 'utf8');
+    for (const [, name = ''] of source.matchAll(/schemas\/([^/']+\.json)'/g)) imported.add(name);
+  }
+  return imported;
 }
 
 const compiledSchemas: Plugin = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { displayText, quoted } from '../../tools/core/display-text.ts';
+import { displayText, escapeUnsafe, quoted } from '../../tools/core/display-text.ts';
 
 describe('text from outside', () => {
   it.each([
@@ -17,5 +17,15 @@ describe('text from outside', () => {
 
   it('stands in quotes inside a sentence', () => {
     expect(quoted('a\tb')).toBe('"a\\x09b"');
+  });
+});
+
+describe('JSON', () => {
+  it('says the same without the characters that a terminal acts on', () => {
+    const value = { text: 'a\u009b31m\u202e\u{e0001}\u2028 grün\n' };
+    const json = JSON.stringify(value, null, 2);
+    const escaped = escapeUnsafe(json);
+    expect(escaped).toContain('a\\u009b31m\\u202e\\udb40\\udc01\\u2028 grün\\n');
+    expect(JSON.parse(escaped)).toEqual(value);
   });
 });

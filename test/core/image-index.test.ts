@@ -87,6 +87,9 @@ describe.runIf(shared !== undefined)('real images are read as INDEX.md says', ()
     const bytes = readFileSync(join(folder, path));
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(sha256);
     const parsed = parseImage(bytes);
+    expect(createHash('sha256').update(bytes).digest('hex'), 'reading changed the bytes').toBe(
+      sha256,
+    );
     const { reason: _, ...better } = betterThanIndex[file] ?? { reason: '' };
     for (const [word, value] of Object.entries(better)) {
       expect(expected[word as keyof Verdicts], `${word} is no exception any more`).not.toBe(value);

@@ -38,6 +38,15 @@ describe('a Secure Boot V2 signature', () => {
     expect(blocks).toMatchObject([{ algorithm, ...good }]);
   });
 
+  it('is checked without changing the bytes that were given', () => {
+    for (const key of [rsa, ecKey('secp384r1')]) {
+      const signed = Buffer.from(signImage(app, [key]));
+      const before = Buffer.from(signed);
+      expect(signatureOf(signed).blocks).toMatchObject([good]);
+      expect(signed.equals(before)).toBe(true);
+    }
+  });
+
   it('can hold three blocks', () => {
     const keys = [ecKey('prime256v1'), rsa, ecKey('secp384r1')];
     const { blocks } = signatureOf(signImage(app, keys));

@@ -1,3 +1,5 @@
+import { escapeUnsafe } from '../core/display-text.ts';
+
 /** Where words go. `columns` is the width of a terminal, or 80. */
 export interface Output {
   write(text: string): void;
@@ -24,7 +26,10 @@ export function line(output: Output, text = ''): void {
   output.write(`${text}\n`);
 }
 
-/** Writes a value as JSON for machines: two spaces, one newline at the end. */
+/**
+ * Writes a value as JSON for machines: two spaces, one newline at the end. Characters that a terminal would
+ * act on are escaped, which JSON takes for the same text.
+ */
 export function writeJson(output: Output, value: unknown): void {
-  line(output, JSON.stringify(value, null, 2));
+  line(output, escapeUnsafe(JSON.stringify(value, null, 2)));
 }

@@ -17,3 +17,13 @@ export function displayText(text: string): string {
 export function quoted(text: string): string {
   return `"${displayText(text)}"`;
 }
+
+/** JSON in which the characters that `JSON.stringify` leaves and a terminal acts on are written `\\u009b`. */
+export function escapeUnsafe(json: string): string {
+  return json.replace(/[\u007f-\u009f\u2028\u2029]|\p{Cf}/gu, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+}

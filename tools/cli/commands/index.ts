@@ -13,6 +13,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./deploy.ts')).deployCommand,
   },
   {
+    usage: 'inspect <path>',
+    summary: 'say what a firmware file or a build is',
+    load: async () => (await import('./inspect.ts')).inspectCommand,
+  },
+  {
     usage: 'validate',
     summary: 'check the manifests and channel settings',
     load: async () => (await import('./validate.ts')).validateCommand,

@@ -28,7 +28,8 @@ export function hex(bytes: Uint8Array): string {
 
 /** A copy in reverse order: signature blocks store big numbers little-endian. */
 export function reversed(bytes: Uint8Array): Uint8Array {
-  return bytes.slice().reverse();
+  // Not `slice`: that of a Buffer is a view, and the caller's bytes would be turned around.
+  return Uint8Array.from(bytes).reverse();
 }
 
 /** Whether every byte from `start` to `end` has the given value. */
