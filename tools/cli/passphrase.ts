@@ -14,15 +14,17 @@ export const passphraseOptions = {
   },
 } as const;
 
+export interface PassphraseFlags {
+  readonly 'passphrase-env': string | undefined;
+  readonly 'passphrase-stdin': boolean;
+}
+
 /**
  * The passphrase, from where the flags say; `undefined` without them.
  *
  * @throws OtaError `usage`, `key-passphrase` when the variable is not set
  */
-export async function readPassphrase(
-  flags: { 'passphrase-env': string | undefined; 'passphrase-stdin': boolean },
-  io: Io,
-): Promise<string | undefined> {
+export async function readPassphrase(flags: PassphraseFlags, io: Io): Promise<string | undefined> {
   const name = flags['passphrase-env'];
   if (flags['passphrase-stdin']) {
     if (name === undefined) return (await io.readStdin()).replace(/\r?\n$/, '');

@@ -14,6 +14,10 @@ export const errorCodes = {
     meaning: 'A file name holds a separator, `..` or control characters.',
   },
   'env-file-unreadable': { exit: 2, meaning: 'The file given by `--env-file` cannot be read.' },
+  'notes-unreadable': {
+    exit: 2,
+    meaning: 'The file given by `--notes-file` cannot be read, or is too long.',
+  },
   'binary-missing': { exit: 2, meaning: 'There is no firmware binary at the given path.' },
   'binary-not-a-file': { exit: 2, meaning: 'The firmware binary is a folder or a device.' },
   'binary-empty': { exit: 2, meaning: 'The firmware binary has no bytes.' },

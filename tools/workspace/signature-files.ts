@@ -1,10 +1,8 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  isSignatureFileOf,
-  largestSignatureBytes,
-  type SignatureFiles,
-} from '../core/signing/artifact-signature.ts';
+import { largestSignatureBytes, type SignatureFiles } from '../core/signing/artifact-signature.ts';
+import { isSignatureFileOf } from '../core/signing/signature-name.ts';
+import { namesIn } from './folder.ts';
 
 /** Reads the signature files that stand beside an artifact; a file too large to be one reads as empty. */
 export async function readSignatureFiles(
@@ -12,8 +10,8 @@ export async function readSignatureFiles(
   filename: string,
 ): Promise<SignatureFiles> {
   const files = new Map<string, Uint8Array>();
-  const names = await readdir(folder).catch(() => []);
-  for (const name of names.filter((candidate) => isSignatureFileOf(filename, candidate)).sort()) {
+  for (const name of await namesIn(folder)) {
+    if (!isSignatureFileOf(filename, name)) continue;
     const path = join(folder, name);
     const { size } = await stat(path);
     files.set(name, size > largestSignatureBytes ? new Uint8Array() : await readFile(path));

@@ -9,7 +9,7 @@ export const keygenCommand = defineCommand({
   examples: [
     ['ota keygen', 'a key pair for ECDSA on P-256, which every ESP32 can check'],
     [
-      'ota keygen --out keys/release.pem --passphrase-env KEY_PASSPHRASE',
+      'ota keygen --out keys/2027.pem --passphrase-env KEY_PASSPHRASE',
       'an encrypted key under another name',
     ],
   ],

@@ -17,10 +17,13 @@ import { passphraseOptions, readPassphrase } from '../passphrase.ts';
 
 export const signCommand = defineCommand({
   examples: [
-    ['ota sign --version 1.2.3 --key ota-signing.pem', 'sign a release and its artifacts'],
-    ['ota sign --version latest --key old.pem --key new.pem', 'bridge a change of keys'],
+    ['ota sign --version 1.2.3 --key keys/release.pem', 'sign a release and its artifacts'],
     [
-      "ota sign --version 1.2.3 --signer 'kms-sign {digest}' --public-key release.pub.pem",
+      'ota sign --version latest --key keys/release.pem --key keys/2027.pem --passphrase-env KEY_PASSPHRASE',
+      'with the old and the new key: the bridge of a rotation',
+    ],
+    [
+      "ota sign --version 1.2.3 --signer 'node sign-in-service.mjs {digest}' --public-key keys/service.pub.pem",
       'with a key that stays in a token or a service',
     ],
   ],

@@ -1,5 +1,6 @@
 import releaseSchema from '../../../schemas/ota-release.schema.json' with { type: 'json' };
 import { OtaError } from '../errors.ts';
+import { withoutUndefined } from '../json.ts';
 import { defineSchema, didYouMeanSuffix, type Problem } from '../schema.ts';
 import { fileNameProblem } from '../version.ts';
 import type { Settings } from './channel.ts';
@@ -107,6 +108,11 @@ function ruleProblems(release: Release, expectedVersion: string | undefined): Pr
   return problems;
 }
 
+/** Whether an artifact is sent over the air: the app is, and what has no role; a bootloader never. */
+export function isUpdate({ role }: Artifact): boolean {
+  return role === undefined || role === 'app';
+}
+
 /**
  * The artifacts whose name or file name is given, or all.
  *
@@ -124,4 +130,10 @@ export function chooseArtifacts(release: Release, wanted: string | undefined): r
     `release ${release.version} has no artifact "${wanted}"${didYouMeanSuffix(wanted, known)}`,
     { hint: `It has ${known.join(', ')}.` },
   );
+}
+
+/** The order in which ota.json is written: version, created_at, the rest as it stood, artifacts, signatures. */
+export function orderRelease(release: Release): Release {
+  const { version, created_at, artifacts, signatures, ...rest } = release;
+  return withoutUndefined({ version, created_at, ...rest, artifacts, signatures });
 }

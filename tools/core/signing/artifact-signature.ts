@@ -7,12 +7,6 @@ export type SignatureFiles = ReadonlyMap<string, Uint8Array>;
 /** Larger than any signature that we make or accept. */
 export const largestSignatureBytes = 1024;
 
-/** Whether a file holds a signature of this artifact: `app.bin.sig`, or `app.bin.<16 digits of a key id>.sig`. */
-export function isSignatureFileOf(artifactFilename: string, name: string): boolean {
-  if (!name.startsWith(artifactFilename)) return false;
-  return /^(\.[0-9a-f]{16})?\.sig$/.test(name.slice(artifactFilename.length));
-}
-
 /**
  * Where a key's signature of an artifact goes. Devices look for `<artifact>.sig`, so the first key to sign gets
  * that name; the signatures of further keys carry the first digits of their ids.
