@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { commands } from '../../tools/cli/commands/index.ts';
 import { splitWords } from '../support/console-blocks.ts';
 import { runOta } from '../support/io.ts';
+import { createKey } from '../support/keys.ts';
 import { startServers } from '../support/servers.ts';
 import { createFolder, sampleImage, sampleManifest } from '../support/temporary-workspace.ts';
 
@@ -80,6 +81,9 @@ describe('the command line', () => {
   });
 });
 
+/** What the examples take from the environment; the signer is a program that is looked for in the path. */
+const variables = { KEY_PASSPHRASE: 'correct horse', PATH: process.env.PATH ?? '' };
+
 describe('every example that help shows', () => {
   it('works in a product that has what the example is about', async () => {
     const { ca, env } = await startServers();
@@ -90,16 +94,34 @@ describe('every example that help shows', () => {
       'product/ca.pem': ca,
       'build/gateway.bin': sampleImage(),
       '.env.production': 'OTA_NOTHING=1\n',
+      ...exampleKeys(),
     });
     for (const { usage, load } of commands) {
       for (const [command] of (await load()).examples) {
         const now = new Date(); // the certificates of `ota demo` must be valid
-        const ran = await runOta(splitWords(command).slice(1), { cwd, env, now });
+        const ran = await runOta(splitWords(command).slice(1), {
+          cwd,
+          env: { ...env, ...variables },
+          now,
+        });
         expect(ran.exitCode, `${usage}: ${command}\n${ran.stdout}${ran.stderr}`).toBe(0);
       }
     }
   });
 });
+
+/** A key to sign with, and a stand-in for a key service, which signs a digest by RSASSA-PKCS1-v1_5. */
+function exampleKeys(): Record<string, string> {
+  const service = createKey('rsa');
+  return {
+    'keys/release.pem': createKey('ecdsa-p256').privatePem,
+    'keys/service.pub.pem': service.publicPem,
+    'sign-in-service.mjs': `import { constants, privateEncrypt } from 'node:crypto';
+      const key = { key: ${JSON.stringify(service.privatePem)}, padding: constants.RSA_PKCS1_PADDING };
+      const info = '3031300d060960864801650304020105000420' + process.argv[2];
+      process.stdout.write(privateEncrypt(key, Buffer.from(info, 'hex')));`,
+  };
+}
 
 function exampleManifest(): unknown {
   return sampleManifest({

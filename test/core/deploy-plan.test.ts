@@ -58,6 +58,17 @@ describe('planning a deployment', () => {
     ]);
   });
 
+  it('sends the app only: never a bootloader, a table or a whole flash image', () => {
+    const roles = ['bootloader', 'partition-table', 'otadata', 'merged', 'data', 'app'] as const;
+    const artifacts = roles.map((role) => ({ ...artifact, filename: `${role}.bin`, role }));
+    const release = parseRelease({ version: '1.0.0', artifacts }, 'r');
+    const { steps } = planDeploy(request, createFacts({ release }));
+    expect(steps.map((step) => step.artifact.filename)).toEqual(['app.bin', 'app.bin']);
+    const named = () =>
+      planDeploy({ ...request, artifact: 'merged.bin' }, createFacts({ release }));
+    expect(code(named)).toBe('nothing-to-deploy');
+  });
+
   it('writes the hash in lower case', () => {
     expect(planDeploy(request, createFacts()).steps[0]?.artifact.sha256).toBe('ab'.repeat(32));
   });

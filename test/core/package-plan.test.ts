@@ -125,4 +125,40 @@ describe('planning a release', () => {
       manifest: 'versions/1.2.3/ota.json',
     });
   });
+
+  it('writes what the image and the sources are, while the bytes are theirs', () => {
+    const image = { chip: 'esp32c3', app_version: '1.2.3' };
+    const source = { commit: 'a'.repeat(40), dirty: false };
+    const first = planPackage(request, { ...facts, image, source });
+    expect(first.release).toMatchObject({ image, source });
+    const later = afterwards(first);
+    // A commit that changes no byte of the image changes no byte of the release.
+    const next = { commit: 'b'.repeat(40), dirty: true };
+    expect(planPackage(request, { ...later, image, source: next }).outcome).toBe('unchanged');
+    expect(planPackage(request, later).outcome).toBe('unchanged');
+    const binary = { sizeBytes: 11, sha256: 'bb'.repeat(32) };
+    expect(planPackage(request, { ...later, binary, source: next }).release.source).toEqual(next);
+    const bare = planPackage(request, { ...later, binary }).release;
+    expect(Object.keys(bare)).toEqual(['version', 'created_at', 'artifacts']);
+  });
+
+  it('keeps role, offset and overrides of an artifact that keeps its name', () => {
+    const before = afterwards();
+    const [artifact] = before.existing?.artifacts ?? [];
+    if (artifact === undefined) throw new Error('the plan has no artifact');
+    const rich = {
+      ...artifact,
+      role: 'app',
+      offset: 65536,
+      channels: { mqtt: { qos: 0 } },
+    } as const;
+    const existing = { version: '1.2.3', artifacts: [rich] };
+    expect(planPackage(request, { ...before, existing }).outcome).toBe('unchanged');
+    const binary = { sizeBytes: 11, sha256: 'bb'.repeat(32) };
+    expect(planPackage(request, { ...before, existing, binary }).artifact).toEqual({
+      ...rich,
+      size: 11,
+      sha256: 'bb'.repeat(32),
+    });
+  });
 });

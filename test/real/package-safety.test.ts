@@ -34,7 +34,10 @@ describe('packaging from several processes', () => {
     expect(runs.map(({ exitCode, stderr }) => [exitCode, stderr])).toEqual(
       versions.map(() => [0, '']),
     );
-    const { verified, findings } = await verify({ manifestPath: join(cwd, 'ota/manifest.json') });
+    const { verified, findings } = await verify({
+      manifestPath: join(cwd, 'ota/manifest.json'),
+      now: new Date(0),
+    });
     expect(findings).toEqual([]);
     expect(verified.map(({ version }) => version).sort()).toEqual(versions);
   });
@@ -54,7 +57,7 @@ describe('kill -9 while packaging', () => {
       if ((await done).signal === 'SIGKILL') killed += 1;
       const manifest = JSON.parse(await readFile(manifestPath, 'utf8'));
       expect(manifest.product.name).toBe('Gateway');
-      const { findings } = await verify({ manifestPath });
+      const { findings } = await verify({ manifestPath, now: new Date(0) });
       expect(findings.filter(({ level }) => level === 'error')).toEqual([]);
     }
     expect(killed).toBeGreaterThan(3);

@@ -152,10 +152,12 @@ describe('deploying', () => {
 describe('validating', () => {
   it('finds nothing in a fresh product', async () => {
     const { manifestPath, available } = await createProduct();
-    expect(await validate({ manifestPath, transports: available })).toMatchObject({
-      versions: 1,
-      findings: [],
-    });
+    expect(await validate({ manifestPath, transports: available, now: new Date(0) })).toMatchObject(
+      {
+        versions: 1,
+        findings: [],
+      },
+    );
   });
 
   it('reports everything that is wrong, file by file', async () => {
@@ -169,7 +171,7 @@ describe('validating', () => {
       ],
     });
     await writeFile(manifestPath, JSON.stringify(manifest));
-    const { findings } = await validate({ manifestPath, transports: available });
+    const { findings } = await validate({ manifestPath, transports: available, now: new Date(0) });
     expect(findings.map(({ file, version, code }) => [file, version, code])).toEqual([
       [manifestPath, undefined, 'transport-unknown'],
       [releasePath, '1.2.3', 'channel-missing'],
@@ -185,7 +187,7 @@ describe('verifying', () => {
     await writeFile(artifactPath, 'wrong');
     await writeFile(join(folder, 'ota/versions/1.2.3/notes.txt'), 'x');
     await writeFile(join(folder, 'ota/versions/stray'), 'x');
-    const { verified, findings } = await verify({ manifestPath });
+    const { verified, findings } = await verify({ manifestPath, now: new Date(0) });
     expect(verified).toEqual([]);
     expect(
       findings.map(({ level, code, file }) => [level, code, file.slice(folder.length + 1)]),
@@ -210,9 +212,9 @@ describe('verifying', () => {
       outputFolder,
       now: new Date(0),
     });
-    expect((await verify({ manifestPath, outputFolder })).findings).toEqual([]);
-    expect((await verify({ manifestPath })).findings.map(({ code }) => code)).toEqual([
-      'path-escapes',
-    ]);
+    expect((await verify({ manifestPath, outputFolder, now: new Date(0) })).findings).toEqual([]);
+    expect(
+      (await verify({ manifestPath, now: new Date(0) })).findings.map(({ code }) => code),
+    ).toEqual(['path-escapes']);
   });
 });

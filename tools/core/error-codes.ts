@@ -14,6 +14,10 @@ export const errorCodes = {
     meaning: 'A file name holds a separator, `..` or control characters.',
   },
   'env-file-unreadable': { exit: 2, meaning: 'The file given by `--env-file` cannot be read.' },
+  'notes-unreadable': {
+    exit: 2,
+    meaning: 'The file given by `--notes-file` cannot be read, or is too long.',
+  },
   'binary-missing': { exit: 2, meaning: 'There is no firmware binary at the given path.' },
   'binary-not-a-file': { exit: 2, meaning: 'The firmware binary is a folder or a device.' },
   'binary-empty': { exit: 2, meaning: 'The firmware binary has no bytes.' },
@@ -48,6 +52,36 @@ export const errorCodes = {
   'file-too-large': { exit: 2, meaning: 'A file is larger than any firmware can be.' },
   'check-unknown': { exit: 2, meaning: 'No packaging check has that name.' },
   'path-escapes': { exit: 2, meaning: 'A path leaves the folder it must stay in.' },
+  'file-exists': { exit: 1, meaning: 'A file that is never overwritten is there already.' },
+  'export-impossible': {
+    exit: 2,
+    meaning: 'A release lacks what an export format needs; all that is missing is listed.',
+  },
+
+  // keys and signatures
+  'key-unreadable': { exit: 2, meaning: 'A key file or variable is missing or cannot be read.' },
+  'key-invalid': {
+    exit: 2,
+    meaning: 'A key is not PEM, is damaged, or is a public one where a private one belongs.',
+  },
+  'key-unsupported': { exit: 2, meaning: 'A key is of a kind or size that is not used here.' },
+  'key-passphrase': { exit: 2, meaning: 'The passphrase of a key is wrong or missing.' },
+  'key-mismatch': { exit: 2, meaning: 'A trusted key is not the one that its id says.' },
+  'key-untrusted': { exit: 2, meaning: 'The product does not trust a key that signs or signed.' },
+  'key-expired': { exit: 2, meaning: 'A trusted key is used before or after its time.' },
+  'signer-failed': {
+    exit: 1,
+    meaning: 'The external signer failed, hung, or answered with no valid signature.',
+  },
+  'signature-missing': {
+    exit: 2,
+    meaning:
+      'A release has fewer good signatures than the product demands; all reasons are listed.',
+  },
+  'signature-invalid': {
+    exit: 2,
+    meaning: 'A signature does not match: the release or the artifact was changed after signing.',
+  },
 
   // channels and transports
   'transport-unknown': { exit: 2, meaning: 'No transport has that name.' },
@@ -72,6 +106,7 @@ export const errorCodes = {
     meaning: 'A file cannot be written: read-only, disk full, no permission.',
   },
   'lock-timeout': { exit: 1, meaning: 'Another process holds the workspace lock for too long.' },
+  'release-changed': { exit: 1, meaning: 'A release was changed while it was being signed.' },
   'release-sealed': { exit: 1, meaning: 'A signed release cannot be changed.' },
   'connection-refused': { exit: 1, meaning: 'Nothing listens at that address and port.' },
   'connection-failed': { exit: 1, meaning: 'The network connection broke or could not be made.' },

@@ -13,3 +13,15 @@ export function withSortedKeys(value: unknown): unknown {
       .map(([key, item]) => [key, withSortedKeys(item)]),
   );
 }
+
+/** A copy without the keys whose value is undefined. */
+export function withoutUndefined<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(
+    Object.entries(value).filter(([, item]) => item !== undefined),
+  ) as Defined<T>;
+}
+
+/** The same keys, none of which holds undefined. */
+export type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};

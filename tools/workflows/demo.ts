@@ -134,7 +134,11 @@ async function packageStep(
 }
 
 async function validateStep(manifestPath: string, options: DemoOptions): Promise<void> {
-  const { findings } = await validate({ manifestPath, transports: options.transports });
+  const { findings } = await validate({
+    manifestPath,
+    transports: options.transports,
+    now: options.clock.now(),
+  });
   options.notify({
     title: 'ota validate',
     lines: findings.length === 0 ? ['valid'] : findings.map(({ message }) => message),

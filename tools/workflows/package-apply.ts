@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import type { Fingerprint } from '../core/integrity.ts';
 import type { PackagePlan } from '../core/release/package-plan.ts';
+import type { SignedRelease } from '../core/signing/sign-release.ts';
 import { copyBinary } from '../workspace/copy-binary.ts';
-import { changeFiles } from '../workspace/file-change.ts';
+import { changeFiles, stageBytes } from '../workspace/file-change.ts';
 import { stageJson } from '../workspace/json-write.ts';
 import { withLock } from '../workspace/lock.ts';
+import type { SignPlan } from './package-sign.ts';
 
 export interface PackageChange {
   readonly manifestPath: string;
@@ -14,20 +16,34 @@ export interface PackageChange {
   readonly releasePath: string;
   /** Decides on what stands on disk now, under the lock. */
   plan(copied: Fingerprint): Promise<PackagePlan>;
+  sign?: SignPlan;
 }
 
-/** Under the lock: copies and hashes in one pass, plans, then changes all files as one. */
-export async function applyPackage(job: PackageChange): Promise<PackagePlan> {
+/** What was decided and done. */
+export interface AppliedPackage {
+  readonly plan: PackagePlan;
+  readonly signed?: SignedRelease;
+}
+
+/** Under the lock: copies and hashes in one pass, plans, signs, then changes all files as one. */
+export async function applyPackage(job: PackageChange): Promise<AppliedPackage> {
   const { manifestPath, binaryPath, folder, artifactPath, releasePath } = job;
   return withLock(manifestPath, () =>
     changeFiles(async (change) => {
       const copied = await change.stage(artifactPath, (fd) => copyBinary(binaryPath, fd));
       const plan = await job.plan(copied);
+      const signed = await job.sign?.(plan);
+      const signatures = signed?.files ?? new Map<string, Uint8Array>();
       if (!plan.writeArtifact) await change.unstage(artifactPath);
-      if (plan.writeRelease) await stageJson(change, releasePath, plan.release);
+      for (const [name, bytes] of signatures) await stageBytes(change, join(folder, name), bytes);
+      if (plan.writeRelease || (signed?.added.length ?? 0) > 0) {
+        await stageJson(change, releasePath, signed?.release ?? plan.release);
+      }
       if (plan.manifest !== undefined) await stageJson(change, manifestPath, plan.manifest);
-      for (const filename of plan.obsolete) change.remove(join(folder, filename));
-      return plan;
+      for (const name of plan.obsolete.filter((candidate) => !signatures.has(candidate))) {
+        change.remove(join(folder, name));
+      }
+      return { plan, ...(signed && { signed }) };
     }),
   );
 }

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { OtaError } from '../core/errors.ts';
 import type { Fingerprint } from '../core/integrity.ts';
 import type { Transport } from '../core/release/delivery.ts';
-import { requireFileName, requireVersionId } from '../core/release/names.ts';
+import { requireFileName, requireMinVersion, requireVersionId } from '../core/release/names.ts';
 import { requireNoLiteralSecrets } from '../core/release/overrides.ts';
 import {
   artifactFilename,
@@ -10,8 +10,10 @@ import {
   type PackageRequest,
   planPackage,
 } from '../core/release/package-plan.ts';
+import type { SignedRelease } from '../core/signing/sign-release.ts';
 import { verifyArtifact } from '../workspace/artifact-file.ts';
 import { findBinary, readBinary } from '../workspace/binary.ts';
+import { namesIn } from '../workspace/folder.ts';
 import {
   entryPath,
   openWorkspace,
@@ -19,6 +21,8 @@ import {
   readReleaseAt,
   type Workspace,
 } from '../workspace/workspace.ts';
+import type { SignerSources } from './load-signers.ts';
+import type { SignPlan } from './package-sign.ts';
 
 export interface PackageOptions extends PackageRequest {
   readonly manifestPath: string;
@@ -28,11 +32,15 @@ export interface PackageOptions extends PackageRequest {
   readonly dryRun: boolean;
   readonly transports: readonly Transport[];
   readonly now: Date;
+  /** Keys to sign the release with; absent, it stays unsigned. */
+  readonly signWith?: SignerSources;
 }
 
 /** What packaging did, or would do. Paths are absolute. */
 export interface PackageResult {
   readonly plan: PackagePlan;
+  /** The plan's release with its signatures, when keys were given. */
+  readonly signed?: SignedRelease;
   readonly artifactPath: string;
   readonly releasePath: string;
   readonly manifestPath: string;
@@ -49,24 +57,41 @@ export async function packageBinary(options: PackageOptions): Promise<PackageRes
   requireVersionId(options.version);
   requireNoLiteralSecrets(options.overrides);
   const workspace = openWorkspace(options.manifestPath, options.outputFolder);
+  requireMinVersion(options.minVersion, options.version);
   const binary = await findBinary(options.binaryPath);
   const place = await locate(options, workspace);
+  const sign = await prepareSigning(options, workspace, place);
 
   const known = options.dryRun || (await hasSizeOf(place, binary.sizeBytes));
   if (known) {
     const fingerprint = await readBinary(binary.path);
     const plan = await gatherAndPlan(options, workspace, place, fingerprint);
-    if (options.dryRun || changesNothing(plan)) return resultOf(plan, place, options);
+    const signed = await sign?.(plan);
+    if (options.dryRun || changesNothing(plan, signed)) {
+      return resultOf({ plan, signed }, place, options);
+    }
   }
   // Loaded only when there is something to write: an unchanged build must not be felt.
   const { applyPackage } = await import('./package-apply.ts');
-  const plan = await applyPackage({
+  const applied = await applyPackage({
     manifestPath: workspace.manifestPath,
     binaryPath: binary.path,
     ...place,
     plan: (copied) => gatherAndPlan(options, workspace, place, copied),
+    ...(sign && { sign }),
   });
-  return resultOf(plan, place, options);
+  return resultOf(applied, place, options);
+}
+
+/** Opens the keys, so that a wrong passphrase is known before anything is written. */
+async function prepareSigning(
+  options: PackageOptions,
+  workspace: Workspace,
+  place: Place,
+): Promise<SignPlan | undefined> {
+  if (options.signWith === undefined) return;
+  const { createSignPlan } = await import('./package-sign.ts');
+  return createSignPlan(options.signWith, { ...options, ...place, workspace });
 }
 
 /** Where the files of the release go. */
@@ -102,6 +127,7 @@ async function gatherAndPlan(
     manifest: await readManifest(workspace),
     ...(existing === undefined ? {} : { existing }),
     existingIntact: existing !== undefined && (await isIntact(place.folder, existing.artifacts)),
+    signatureFiles: existing === undefined ? [] : await namesIn(place.folder),
     binary,
     entryPath: entryPath(workspace, place.releasePath),
     now: options.now,
@@ -122,8 +148,9 @@ async function isIntact(
   }
 }
 
-function changesNothing(plan: PackagePlan): boolean {
-  return !plan.writeArtifact && !plan.writeRelease && plan.manifest === undefined;
+function changesNothing(plan: PackagePlan, signed: SignedRelease | undefined): boolean {
+  const isSigned = signed === undefined || (signed.added.length === 0 && signed.files.size === 0);
+  return isSigned && !plan.writeArtifact && !plan.writeRelease && plan.manifest === undefined;
 }
 
 function requireKnownProtocols({ protocols = [], transports }: PackageOptions): void {
@@ -136,9 +163,14 @@ function requireKnownProtocols({ protocols = [], transports }: PackageOptions): 
   }
 }
 
-function resultOf(plan: PackagePlan, place: Place, options: PackageOptions): PackageResult {
+function resultOf(
+  { plan, signed }: { plan: PackagePlan; signed?: SignedRelease | undefined },
+  place: Place,
+  options: PackageOptions,
+): PackageResult {
   return {
     plan,
+    ...(signed && { signed }),
     artifactPath: place.artifactPath,
     releasePath: place.releasePath,
     manifestPath: resolve(options.manifestPath),

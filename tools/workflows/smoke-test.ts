@@ -75,7 +75,7 @@ function listChecks(
     [
       'verify the fresh release',
       async () => {
-        const { findings } = await verify({ manifestPath });
+        const { findings } = await verify({ manifestPath, now: options.clock.now() });
         if (findings.length > 0) fail(findings.map(({ message }) => message).join('; '));
       },
     ],
@@ -88,7 +88,11 @@ function listChecks(
 }
 
 async function requireValid(manifestPath: string, options: SmokeTestOptions): Promise<void> {
-  const { findings } = await validate({ manifestPath, transports: options.transports });
+  const { findings } = await validate({
+    manifestPath,
+    transports: options.transports,
+    now: options.clock.now(),
+  });
   const errors = findings.filter(({ level }) => level === 'error');
   if (errors.length === 0) return;
   fail(

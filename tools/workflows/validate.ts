@@ -4,6 +4,7 @@ import { planDeploy } from '../core/release/deploy-plan.ts';
 import { collectFinding, type Finding } from '../core/release/findings.ts';
 import type { RootManifest } from '../core/release/manifest.ts';
 import { fillPlaceholders, isExcused } from '../core/release/placeholders.ts';
+import { isUpdate } from '../core/release/release.ts';
 import { didYouMeanSuffix } from '../core/schema.ts';
 import {
   openWorkspace,
@@ -11,11 +12,14 @@ import {
   readManifest,
   type StoredRelease,
 } from '../workspace/workspace.ts';
+import { checkKeys } from './check-keys.ts';
 
 export interface ValidateOptions {
   readonly manifestPath: string;
   readonly outputFolder?: string;
   readonly transports: readonly Transport[];
+  /** For the times of keys. */
+  readonly now: Date;
 }
 
 export interface ValidateResult {
@@ -36,6 +40,7 @@ export async function validate(options: ValidateOptions): Promise<ValidateResult
     manifest = await readManifest(workspace);
   });
   if (manifest === undefined) return { product: undefined, versions: 0, findings };
+  await checkKeys(workspace, manifest, options.now, findings);
   await checkRootChannels(manifest, options, findings);
   for (const entry of manifest.versions) {
     const about = { file: options.manifestPath, version: entry.id };
@@ -92,7 +97,7 @@ async function checkReleaseChannels(
   findings: Finding[],
 ): Promise<void> {
   const { release } = stored;
-  const protocols = release.artifacts.flatMap((artifact) =>
+  const protocols = release.artifacts.filter(isUpdate).flatMap((artifact) =>
     (artifact.protocols ?? manifest.deployment?.default_protocols ?? []).map((protocol) => ({
       artifact: artifact.filename,
       protocol,

@@ -1,8 +1,11 @@
-import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { collectFinding, type Finding } from '../core/release/findings.ts';
 import { chooseVersion, type RootManifest } from '../core/release/manifest.ts';
+import { isSignatureFileOf } from '../core/signing/signature-name.ts';
+import { noTrust } from '../core/signing/trust.ts';
 import { verifyArtifact } from '../workspace/artifact-file.ts';
+import { namesIn } from '../workspace/folder.ts';
+import { readTrust } from '../workspace/trusted-keys.ts';
 import {
   artifactPath,
   openWorkspace,
@@ -11,17 +14,22 @@ import {
   type StoredRelease,
   type Workspace,
 } from '../workspace/workspace.ts';
+import { verifySignatures } from './verify-signatures.ts';
 
 export interface VerifyOptions {
   readonly manifestPath: string;
   readonly outputFolder?: string;
   /** One version, or `latest`; default all. */
   readonly version?: string;
+  /** For the times of keys. */
+  readonly now: Date;
 }
 
 export interface VerifiedRelease {
   readonly version: string;
   readonly artifacts: readonly { filename: string; size: number; sha256: string }[];
+  /** Ids of the trusted keys whose signatures count. */
+  readonly signed_by: readonly string[];
 }
 
 export interface VerifyResult {
@@ -31,8 +39,8 @@ export interface VerifyResult {
 }
 
 /**
- * Checks the files of one release, or of all: there, of the right size, with the right SHA-256. Files and folders
- * that no release mentions are warnings.
+ * Checks the files of one release, or of all: there, of the right size, with the right SHA-256, signed as the
+ * product demands. Files and folders that no release mentions are warnings.
  *
  * @throws OtaError when the root manifest cannot be used, or has no such version
  */
@@ -46,6 +54,10 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const findings: Finding[] = [];
   const verified: VerifiedRelease[] = [];
   const stored: StoredRelease[] = [];
+  let trust = noTrust;
+  await collectFinding(findings, { file: options.manifestPath }, async () => {
+    trust = await readTrust(workspace, manifest);
+  });
   for (const entry of entries) {
     const before = findings.length;
     await collectFinding(findings, { file: options.manifestPath, version: entry.id }, async () => {
@@ -54,7 +66,11 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     const release = stored.find((one) => one.release.version === entry.id);
     if (release === undefined) continue;
     await verifyFiles(workspace, release, findings);
-    if (findings.length === before) verified.push(toVerified(release));
+    if (findings.length > before) continue;
+    const signedBy = await verifySignatures(workspace, release, trust, options.now, findings);
+    if (findings.slice(before).every(({ level }) => level !== 'error')) {
+      verified.push(toVerified(release, signedBy));
+    }
   }
   findings.push(...(await findOrphans(workspace, manifest, stored, options.version === undefined)));
   return { verified, findings };
@@ -76,10 +92,11 @@ async function verifyFiles(
   }
 }
 
-function toVerified({ release }: StoredRelease): VerifiedRelease {
+function toVerified({ release }: StoredRelease, signedBy: readonly string[]): VerifiedRelease {
   return {
     version: release.version,
     artifacts: release.artifacts.map(({ filename, size, sha256 }) => ({ filename, size, sha256 })),
+    signed_by: signedBy,
   };
 }
 
@@ -92,10 +109,12 @@ async function findOrphans(
 ): Promise<Finding[]> {
   const orphans: { file: string; version?: string }[] = [];
   for (const { path, artifactFolder, release } of stored) {
-    const known = new Set([basename(path), ...release.artifacts.map(({ filename }) => filename)]);
+    const filenames = release.artifacts.map(({ filename }) => filename);
     for (const name of await namesIn(artifactFolder)) {
-      if (!known.has(name))
-        orphans.push({ file: join(artifactFolder, name), version: release.version });
+      const known =
+        name === basename(path) ||
+        filenames.some((filename) => name === filename || isSignatureFileOf(filename, name));
+      if (!known) orphans.push({ file: join(artifactFolder, name), version: release.version });
     }
   }
   if (allVersions) {
@@ -116,8 +135,4 @@ async function findOrphans(
     message: 'no release mentions this',
     hint: 'Remove it, or package the version again with --update-manifest.',
   }));
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return (await readdir(folder).catch(() => [])).sort();
 }

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import { OtaError } from '../core/errors.ts';
-import { createFingerprinter, fingerprintOf } from '../core/integrity.ts';
+import { createFingerprinter, type Fingerprint, fingerprintOf } from '../core/integrity.ts';
 import type { ArtifactFacts, Payload } from '../core/release/delivery.ts';
 import type { Artifact } from '../core/release/release.ts';
 import { readBinary } from './binary.ts';
@@ -13,6 +13,19 @@ import { readBinary } from './binary.ts';
  * @throws OtaError `artifact-missing`, `artifact-size-mismatch`, `artifact-hash-mismatch`
  */
 export async function verifyArtifact(path: string, artifact: Artifact): Promise<void> {
+  await requireSize(path, artifact);
+  requireHash(path, artifact, await readBinary(path));
+}
+
+/** Reads an artifact whole, and verifies the bytes that it returns. @throws OtaError as `verifyArtifact` */
+export async function readArtifact(path: string, artifact: Artifact): Promise<Uint8Array> {
+  await requireSize(path, artifact);
+  const bytes = await readFile(path);
+  requireHash(path, artifact, fingerprintOf(bytes));
+  return bytes;
+}
+
+async function requireSize(path: string, artifact: Artifact): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined || !found.isFile()) {
     throw new OtaError('artifact-missing', `there is no file ${path}`, { hint: repackage });
@@ -24,7 +37,9 @@ export async function verifyArtifact(path: string, artifact: Artifact): Promise<
       { hint: repackage },
     );
   }
-  const { sha256 } = await readBinary(path);
+}
+
+function requireHash(path: string, artifact: Artifact, { sha256 }: Fingerprint): void {
   if (sha256 !== artifact.sha256.toLowerCase()) {
     throw new OtaError(
       'artifact-hash-mismatch',

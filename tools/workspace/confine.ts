@@ -7,23 +7,20 @@ import { OtaError } from '../core/errors.ts';
  * through a symbolic link.
  *
  * @param allowed absolute paths of the folders that may be used
+ * @param where what names the path, for messages
  * @throws OtaError `path-escapes`
  */
 export async function confine(
   allowed: readonly string[],
   folder: string,
   path: string,
-  version: string,
+  where: string,
 ): Promise<string> {
   const inside = await resolveInside(allowed, folder, path);
   if (inside !== undefined) return inside;
-  throw new OtaError(
-    'path-escapes',
-    `version ${version}: "${path}" leaves ${allowed.join(' and ')}`,
-    {
-      hint: 'Releases live beside the manifest; for a folder elsewhere give it with --output.',
-    },
-  );
+  throw new OtaError('path-escapes', `${where}: "${path}" leaves ${allowed.join(' and ')}`, {
+    hint: 'Releases and keys live beside the manifest; for a folder of releases elsewhere give it with --output.',
+  });
 }
 
 /**

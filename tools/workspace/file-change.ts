@@ -66,6 +66,15 @@ export async function changeFiles<T>(use: (change: FileChange) => Promise<T>): P
   }
 }
 
+/** Stages a file whose content is all there. */
+export async function stageBytes(
+  change: FileChange,
+  path: string,
+  content: Uint8Array | string,
+): Promise<void> {
+  await change.stage(path, (fd) => fs.writeFile(fd, content));
+}
+
 async function makeFolder(path: string): Promise<string | undefined> {
   try {
     return await fs.promises.mkdir(dirname(path), { recursive: true });

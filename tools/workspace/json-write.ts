@@ -1,9 +1,8 @@
-import fs from 'fs-extra';
-import { changeFiles, type FileChange } from './file-change.ts';
+import { changeFiles, type FileChange, stageBytes } from './file-change.ts';
 
 /** Stages JSON as people write it: two spaces, the keys in their given order, a newline at the end. */
 export async function stageJson(change: FileChange, path: string, value: unknown): Promise<void> {
-  await change.stage(path, (fd) => fs.writeFile(fd, `${JSON.stringify(value, null, 2)}\n`));
+  await stageBytes(change, path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
 /**

@@ -55,7 +55,7 @@ export async function readEntry(workspace: Workspace, entry: VersionEntry): Prom
     workspace.folders,
     dirname(workspace.manifestPath),
     entry.manifest,
-    entry.id,
+    `version ${entry.id}`,
   );
   const hint = `Package version ${entry.id} again, or remove its entry from ${workspace.manifestPath}.`;
   const release = parseRelease(await readJsonFile(path, 'release-missing', hint), path, entry.id);
@@ -63,7 +63,7 @@ export async function readEntry(workspace: Workspace, entry: VersionEntry): Prom
     workspace.folders,
     dirname(path),
     release.base_path ?? '.',
-    entry.id,
+    `version ${entry.id}`,
   );
   return { path, artifactFolder, release };
 }
@@ -74,7 +74,12 @@ export async function artifactPath(
   { artifactFolder, release }: StoredRelease,
   artifact: Artifact,
 ): Promise<string> {
-  return confine(workspace.folders, artifactFolder, artifact.filename, release.version);
+  return confine(
+    workspace.folders,
+    artifactFolder,
+    artifact.filename,
+    `version ${release.version}`,
+  );
 }
 
 /** Path of ota.json as the root manifest writes it: relative to its folder, with `/`. */

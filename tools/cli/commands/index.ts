@@ -28,6 +28,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./verify.ts')).verifyCommand,
   },
   {
+    usage: 'keygen',
+    summary: 'make a key pair to sign releases with',
+    load: async () => (await import('./keygen.ts')).keygenCommand,
+  },
+  {
+    usage: 'sign',
+    summary: 'sign a release and its artifacts',
+    load: async () => (await import('./sign.ts')).signCommand,
+  },
+  {
     usage: 'smoke-test',
     summary: 'package and dry-run in a temporary folder, without network',
     load: async () => (await import('./smoke-test.ts')).smokeTestCommand,

@@ -1,9 +1,11 @@
-import { relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { parseAssignments } from '../../core/release/assignment.ts';
 import { transports } from '../../transports/index.ts';
+import type { SignerSources } from '../../workflows/load-signers.ts';
 import { type PackageResult, packageBinary } from '../../workflows/package.ts';
 import { defineCommand } from '../command.ts';
 import { type Io, line, writeJson } from '../io.ts';
+import { readNotes } from '../notes.ts';
 import {
   absolute,
   jsonOption,
@@ -14,6 +16,7 @@ import {
   splitList,
   verboseOption,
 } from '../options.ts';
+import { type PassphraseFlags, passphraseOptions, readPassphrase } from '../passphrase.ts';
 import { formatBytes } from '../render.ts';
 import { sourceDate } from '../source-date.ts';
 
@@ -26,6 +29,10 @@ export const packageCommand = defineCommand({
     [
       'ota package --binary build/gateway.bin --version 1.2.3 --dry-run',
       'show what would be written',
+    ],
+    [
+      'ota package --binary build/gateway.bin --version 1.2.4 --sign-key keys/release.pem',
+      'package and sign in one step',
     ],
     [
       'ota package --binary build/gateway.bin --version 1.3.0-rc.1 --set mqtt.topic=fleet/canary',
@@ -46,12 +53,33 @@ export const packageCommand = defineCommand({
       ...outputOption,
       'artifact-name': { type: 'string', describe: 'file name; default <project>-<version>.bin' },
       label: { type: 'string', describe: 'a few words for the root manifest' },
+      notes: { type: 'string', conflicts: 'notes-file', describe: 'what is new, for people' },
+      'notes-file': { type: 'string', normalize: true, describe: 'a file with the notes' },
+      'min-version': {
+        type: 'string',
+        describe: 'oldest version that may update to this one directly',
+      },
       protocols: {
         type: 'string',
         array: true,
         describe: "transports of the artifact; default the manifest's default_protocols",
       },
       ...setOption,
+      'sign-key': {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        default: [] as string[],
+        describe: 'sign with this private key, a PEM file (repeatable)',
+      },
+      'sign-key-env': {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        default: [] as string[],
+        describe: 'sign with the private key in this variable (repeatable)',
+      },
+      ...passphraseOptions,
       'update-manifest': {
         type: 'boolean',
         default: false,
@@ -74,6 +102,9 @@ export const packageCommand = defineCommand({
       ...optional('project', args.project),
       ...optional('artifactName', args['artifact-name']),
       ...optional('label', args.label),
+      ...optional('minVersion', args['min-version']),
+      ...optional('notes', await readNotes(args, io)),
+      ...optional('signWith', await signerSources(args, io)),
       ...optional('protocols', splitList(args.protocols)),
       ...optional(
         'outputFolder',
@@ -86,8 +117,25 @@ export const packageCommand = defineCommand({
   },
 });
 
+/** The keys to sign with; `undefined` when the release stays unsigned. */
+async function signerSources(
+  args: PassphraseFlags & { 'sign-key': string[]; 'sign-key-env': string[] },
+  io: Io,
+): Promise<SignerSources | undefined> {
+  const { 'sign-key': files, 'sign-key-env': keyVariables } = args;
+  if (files.length + keyVariables.length === 0) return;
+  return {
+    keyFiles: files.map((path) => absolute(io, path)),
+    keyVariables,
+    ...optional('passphrase', await readPassphrase(args, io)),
+    cwd: io.cwd,
+    env: io.env,
+    signal: io.signal,
+  };
+}
+
 function packageJson(result: PackageResult): object {
-  const { plan, dryRun } = result;
+  const { plan, dryRun, signed } = result;
   return {
     ok: true,
     dry_run: dryRun,
@@ -97,7 +145,8 @@ function packageJson(result: PackageResult): object {
     release_path: result.releasePath,
     manifest_path: result.manifestPath,
     manifest_updated: plan.manifest !== undefined,
-    release: plan.release,
+    release: signed?.release ?? plan.release,
+    ...(signed && { signature_files: [...signed.files.keys()] }),
   };
 }
 
@@ -108,7 +157,7 @@ const outcomeWords = {
 } as const;
 
 function renderPackage(result: PackageResult, io: Io): void {
-  const { plan, dryRun } = result;
+  const { plan, dryRun, signed } = result;
   const { version } = plan.release;
   const show = (path: string): string => relative(io.cwd, path) || '.';
   const prefix = dryRun ? '[dry-run] ' : '';
@@ -116,7 +165,13 @@ function renderPackage(result: PackageResult, io: Io): void {
   const facts = `${formatBytes(plan.artifact.size)}, SHA-256 ${plan.artifact.sha256}`;
   say(`${dryRun ? 'would be ' : ''}${outcomeWords[plan.outcome]}: version ${version} (${facts})`);
   if (plan.writeArtifact) say(`  write ${show(result.artifactPath)}`);
-  if (plan.writeRelease) say(`  write ${show(result.releasePath)}`);
+  for (const name of signed?.files.keys() ?? []) {
+    say(`  write ${show(join(dirname(result.releasePath), name))}`);
+  }
+  if (plan.writeRelease || (signed?.added.length ?? 0) > 0) {
+    say(`  write ${show(result.releasePath)}`);
+  }
+  for (const { id } of signed?.added ?? []) say(`  sign it with the key ${id}`);
   for (const name of plan.obsolete) say(`  remove ${name} of the former release`);
   if (plan.manifest !== undefined) say(`  list it in ${show(result.manifestPath)}`);
 }

@@ -23,6 +23,7 @@ export const validateCommand = defineCommand({
     const result = await validate({
       manifestPath: absolute(io, args.manifest),
       transports,
+      now: io.now(),
       ...optional(
         'outputFolder',
         args.output === undefined ? undefined : absolute(io, args.output),

@@ -1,3 +1,4 @@
+import { shortKeyId } from '../../core/signing/key.ts';
 import { verify } from '../../workflows/verify.ts';
 import { defineCommand } from '../command.ts';
 import { renderFindings } from '../findings-view.ts';
@@ -28,6 +29,7 @@ export const verifyCommand = defineCommand({
   async run(args, io) {
     const result = await verify({
       manifestPath: absolute(io, args.manifest),
+      now: io.now(),
       ...optional('version', args.version),
       ...optional(
         'outputFolder',
@@ -37,9 +39,10 @@ export const verifyCommand = defineCommand({
     const ok = result.findings.every(({ level }) => level !== 'error');
     if (args.json) writeJson(io.stdout, { ok, ...result });
     else {
-      for (const release of result.verified) {
-        for (const { filename, size } of release.artifacts) {
-          line(io.stdout, `ok: ${release.version} ${filename} (${formatBytes(size)})`);
+      for (const { version, artifacts, signed_by: keys } of result.verified) {
+        const signed = keys.length === 0 ? '' : `, signed by ${keys.map(shortKeyId).join(', ')}`;
+        for (const { filename, size } of artifacts) {
+          line(io.stdout, `ok: ${version} ${filename} (${formatBytes(size)})${signed}`);
         }
       }
       renderFindings(result.findings, io);

@@ -12,7 +12,7 @@ import {
   type Variables,
 } from './placeholders.ts';
 import { createRedactor, type Redactor } from './redactor.ts';
-import { type Artifact, chooseArtifacts, type Release } from './release.ts';
+import { type Artifact, chooseArtifacts, isUpdate, type Release } from './release.ts';
 
 export interface DeployRequest {
   /** Transports to use; empty means every protocol of each artifact. */
@@ -93,6 +93,7 @@ function requireKnown(names: readonly string[], transports: readonly Transport[]
 }
 
 function protocolsOf(artifact: Artifact, facts: DeployFacts): readonly string[] {
+  if (!isUpdate(artifact)) return [];
   return artifact.protocols ?? defaultProtocolsOf(facts.manifest);
 }
 

@@ -20,6 +20,37 @@ export interface Product {
   readonly hardware?: string | readonly string[];
   readonly description?: string;
   readonly maintainer?: string;
+  /** The project name that images must carry. */
+  readonly project?: string;
+  /** How strict `ota package` is about each of its checks. */
+  readonly checks?: Readonly<Record<string, CheckLevel>>;
+  readonly signing?: SigningPolicy;
+}
+
+export type CheckLevel = 'error' | 'warning' | 'off';
+
+/** Who may sign releases, and how many of them must. */
+export interface SigningPolicy {
+  /** Whether a release without enough signatures is refused. Default no. */
+  readonly required?: boolean;
+  /** How many different keys must have signed. Default 1. */
+  readonly threshold?: number;
+  readonly keys: readonly TrustedKeyEntry[];
+}
+
+/** A public key that is trusted; either its text or its file is given. */
+export interface TrustedKeyEntry {
+  /** SHA-256 of the SubjectPublicKeyInfo in DER, as `ota keygen` prints it: pins what stands in a file. */
+  readonly id: string;
+  /** Who holds it, for people. */
+  readonly name?: string;
+  /** PEM. */
+  readonly public_key?: string;
+  /** A PEM file, relative to the root manifest's folder. */
+  readonly path?: string;
+  /** From when, and until when, its signatures count. */
+  readonly not_before?: string;
+  readonly not_after?: string;
 }
 
 export interface VersionEntry {
@@ -66,6 +97,35 @@ function ruleProblems(manifest: RootManifest): Problem[] {
     if (earlier === undefined) firstIndex.set(id, index);
     else problems.push({ path, message: `"${id}" is already used by versions[${earlier}]` });
   });
+  problems.push(...signingProblems(manifest.product.signing));
+  return problems;
+}
+
+function signingProblems(signing: SigningPolicy | undefined): Problem[] {
+  if (signing === undefined) return [];
+  const problems: Problem[] = [];
+  const ids = signing.keys.map(({ id }) => id);
+  signing.keys.forEach((key, index) => {
+    const path = `product.signing.keys[${index}]`;
+    if (ids.indexOf(key.id) < index) {
+      problems.push({ path, message: `the key ${key.id} is listed twice` });
+    }
+    if ((key.public_key === undefined) === (key.path === undefined)) {
+      problems.push({ path, message: 'must have either "public_key" or "path"' });
+    }
+    const notBefore = Date.parse(key.not_before ?? '0000-01-01T00:00:00Z');
+    const notAfter = Date.parse(key.not_after ?? '9999-12-31T00:00:00Z');
+    // Also when a date does not exist, such as the 45th of January: the comparison with NaN is false.
+    if (!(notBefore < notAfter)) {
+      problems.push({ path, message: 'must have a not_before that is earlier than its not_after' });
+    }
+  });
+  if ((signing.threshold ?? 1) > ids.length) {
+    problems.push({
+      path: 'product.signing.threshold',
+      message: `is ${signing.threshold}, but only ${ids.length} keys are trusted`,
+    });
+  }
   return problems;
 }
 

@@ -1,5 +1,5 @@
 import { OtaError } from '../errors.ts';
-import { fileNameProblem, versionIdProblem } from '../version.ts';
+import { compareVersions, fileNameProblem, versionIdProblem } from '../version.ts';
 
 /** @throws OtaError `version-invalid` when the id cannot be a folder's name */
 export function requireVersionId(id: string): void {
@@ -8,6 +8,20 @@ export function requireVersionId(id: string): void {
   throw new OtaError('version-invalid', `version ${JSON.stringify(id)} ${flaw}`, {
     hint: 'A version becomes a folder: use something like 1.2.3 or 1.2.3-rc.1, at most 128 bytes.',
   });
+}
+
+/** @throws OtaError `version-invalid` when the floor is no version, or above the version itself: nobody could update */
+export function requireMinVersion(minVersion: string | undefined, version: string): void {
+  if (minVersion === undefined) return;
+  requireVersionId(minVersion);
+  if (compareVersions(minVersion, version) <= 0) return;
+  throw new OtaError(
+    'version-invalid',
+    `--min-version ${minVersion} is newer than ${version} itself`,
+    {
+      hint: 'It is the oldest version that may update to this one directly.',
+    },
+  );
 }
 
 /** `ota.json` is the release manifest itself. */

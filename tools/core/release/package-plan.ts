@@ -1,8 +1,16 @@
 import type { Fingerprint } from '../integrity.ts';
-import { sameJson } from '../json.ts';
+import { sameJson, withoutUndefined } from '../json.ts';
+import { isSignatureFileOf } from '../signing/signature-name.ts';
 import { differingSettings, isSettings, type Settings } from './channel.ts';
 import { defaultProtocolsOf, type RootManifest, type VersionEntry } from './manifest.ts';
-import type { Artifact, Release } from './release.ts';
+import {
+  type Artifact,
+  orderRelease,
+  type Release,
+  type ReleaseImage,
+  type ReleaseSource,
+} from './release.ts';
+import { requireUnsealed } from './seal.ts';
 
 /** What the user asked for, defaults not yet filled in. */
 export interface PackageRequest {
@@ -11,6 +19,10 @@ export interface PackageRequest {
   readonly artifactName?: string;
   readonly label?: string;
   readonly protocols?: readonly string[];
+  /** The oldest version that may update to this one directly. */
+  readonly minVersion?: string;
+  /** What is new, for people. */
+  readonly notes?: string;
   /** Channel overrides of this release, by transport. */
   readonly overrides: Settings;
   readonly updateManifest: boolean;
@@ -23,7 +35,13 @@ export interface PackageFacts {
   readonly existing?: Release;
   /** Whether every file of `existing` is there with the right bytes. */
   readonly existingIntact: boolean;
+  /** Names of signature files that stand in the release's folder. */
+  readonly signatureFiles?: readonly string[];
   readonly binary: Fingerprint;
+  /** What the image says of itself, when it was read. */
+  readonly image?: ReleaseImage;
+  /** The state of the sources, when it is known. */
+  readonly source?: ReleaseSource;
   /** Path of ota.json as the root manifest is to write it. */
   readonly entryPath: string;
   readonly now: Date;
@@ -50,17 +68,20 @@ export function artifactFilename(manifest: RootManifest, request: PackageRequest
 /**
  * Decides what packaging changes. The same bytes with the same options change nothing, time stamps included.
  * Overrides and `x-` keys that somebody wrote into an existing release by hand are kept.
+ *
+ * @throws OtaError `release-sealed` when it would change a signed release
  */
 export function planPackage(request: PackageRequest, facts: PackageFacts): PackagePlan {
   const { existing } = facts;
   const artifact = planArtifact(request, facts);
   const candidate = {
-    ...existing,
+    ...planDescription(request, facts),
     ...planChannels(request, facts),
     version: request.version,
     artifacts: [artifact],
   };
   const sameRelease = existing !== undefined && sameJson(candidate, existing);
+  if (!sameRelease) requireUnsealed(existing, candidate);
   const writeArtifact = !sameRelease || !facts.existingIntact;
   const release: Release = sameRelease
     ? existing
@@ -73,21 +94,46 @@ export function planPackage(request: PackageRequest, facts: PackageFacts): Packa
     release,
     writeArtifact,
     writeRelease: !sameRelease,
-    obsolete: (existing?.artifacts ?? [])
-      .map(({ filename }) => filename)
-      .filter((filename) => filename !== artifact.filename),
+    obsolete: planObsolete(artifact, facts),
     ...(manifest === undefined ? {} : { manifest }),
   };
 }
 
 function planArtifact(request: PackageRequest, facts: PackageFacts): Artifact {
+  const filename = artifactFilename(facts.manifest, request);
   return {
+    ...facts.existing?.artifacts.find((former) => former.filename === filename),
     name: request.project ?? facts.manifest.product.name,
-    filename: artifactFilename(facts.manifest, request),
+    filename,
     size: facts.binary.sizeBytes,
     sha256: facts.binary.sha256,
     protocols: request.protocols ?? defaultProtocolsOf(facts.manifest),
   };
+}
+
+/** Everything but channels and artifacts. What was said of other bytes is not said of these: `image`, `source`. */
+function planDescription(request: PackageRequest, facts: PackageFacts): Partial<Release> {
+  const { image, source, ...kept }: Partial<Release> = facts.existing ?? {};
+  const sameBytes = kept.artifacts?.some(({ sha256 }) => sha256 === facts.binary.sha256) ?? false;
+  return withoutUndefined({
+    ...kept,
+    image: facts.image ?? (sameBytes ? image : undefined),
+    min_version: request.minVersion ?? kept.min_version,
+    notes: request.notes ?? kept.notes,
+    // Kept, so that a commit that changes no byte of the image changes no byte of the release.
+    source: (sameBytes ? source : undefined) ?? facts.source,
+  });
+}
+
+/** Files of the replaced release, and signatures of bytes that are replaced. */
+function planObsolete(artifact: Artifact, facts: PackageFacts): string[] {
+  const artifacts = facts.existing?.artifacts ?? [];
+  const replaced = artifacts.filter(({ sha256 }) => sha256.toLowerCase() !== artifact.sha256);
+  const signatures = (facts.signatureFiles ?? []).filter((name) =>
+    replaced.some(({ filename }) => isSignatureFileOf(filename, name)),
+  );
+  const files = artifacts.map(({ filename }) => filename);
+  return [...files.filter((filename) => filename !== artifact.filename), ...signatures];
 }
 
 /** Only what differs from the root manifest is written: ota.json never copies its settings. */
@@ -122,12 +168,6 @@ function planManifest(request: PackageRequest, facts: PackageFacts): RootManifes
   if (index < 0) return { ...facts.manifest, versions: [...versions, entry] };
   if (sameJson(versions[index], entry)) return;
   return { ...facts.manifest, versions: versions.with(index, entry) };
-}
-
-/** version, created_at, then the rest in the order in which it stood. */
-function orderRelease(release: Release): Release {
-  const { version, created_at, artifacts, ...rest } = release;
-  return { version, ...(created_at === undefined ? {} : { created_at }), ...rest, artifacts };
 }
 
 /** ISO 8601 in UTC, without fractions of a second. */

@@ -1,0 +1,20 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { largestSignatureBytes, type SignatureFiles } from '../core/signing/artifact-signature.ts';
+import { isSignatureFileOf } from '../core/signing/signature-name.ts';
+import { namesIn } from './folder.ts';
+
+/** Reads the signature files that stand beside an artifact; a file too large to be one reads as empty. */
+export async function readSignatureFiles(
+  folder: string,
+  filename: string,
+): Promise<SignatureFiles> {
+  const files = new Map<string, Uint8Array>();
+  for (const name of await namesIn(folder)) {
+    if (!isSignatureFileOf(filename, name)) continue;
+    const path = join(folder, name);
+    const { size } = await stat(path);
+    files.set(name, size > largestSignatureBytes ? new Uint8Array() : await readFile(path));
+  }
+  return files;
+}
