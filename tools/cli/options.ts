@@ -43,6 +43,11 @@ export function absolute(io: Io, path: string): string {
   return resolve(io.cwd, path);
 }
 
+/** A path as typed, made absolute, when it was typed at all. */
+export function absoluteOrNone(io: Io, path: string | undefined): string | undefined {
+  return path === undefined ? undefined : absolute(io, path);
+}
+
 /** The entry of an options object for a value that may be absent. */
 export function optional<Key extends string, Value>(
   key: Key,

@@ -14,6 +14,8 @@ export interface PackageChange {
   readonly folder: string;
   readonly artifactPath: string;
   readonly releasePath: string;
+  /** Further files of the release, by file name. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
   /** Decides on what stands on disk now, under the lock. */
   plan(copied: Fingerprint): Promise<PackagePlan>;
   sign?: SignPlan;
@@ -27,7 +29,7 @@ export interface AppliedPackage {
 
 /** Under the lock: copies and hashes in one pass, plans, signs, then changes all files as one. */
 export async function applyPackage(job: PackageChange): Promise<AppliedPackage> {
-  const { manifestPath, binaryPath, folder, artifactPath, releasePath } = job;
+  const { manifestPath, binaryPath, folder, artifactPath, releasePath, files } = job;
   return withLock(manifestPath, () =>
     changeFiles(async (change) => {
       const copied = await change.stage(artifactPath, (fd) => copyBinary(binaryPath, fd));
@@ -35,6 +37,9 @@ export async function applyPackage(job: PackageChange): Promise<AppliedPackage> 
       const signed = await job.sign?.(plan);
       const signatures = signed?.files ?? new Map<string, Uint8Array>();
       if (!plan.writeArtifact) await change.unstage(artifactPath);
+      for (const [name, bytes] of plan.writeArtifact ? files : []) {
+        await stageBytes(change, join(folder, name), bytes);
+      }
       for (const [name, bytes] of signatures) await stageBytes(change, join(folder, name), bytes);
       if (plan.writeRelease || (signed?.added.length ?? 0) > 0) {
         await stageJson(change, releasePath, signed?.release ?? plan.release);

@@ -16,7 +16,13 @@ export type SignPlan = (plan: PackagePlan) => Promise<SignedRelease>;
  */
 export async function createSignPlan(
   sources: SignerSources,
-  options: { workspace: Workspace; binaryPath: string; folder: string; now: Date },
+  options: {
+    workspace: Workspace;
+    binaryPath: string;
+    folder: string;
+    files: ReadonlyMap<string, Uint8Array>;
+    now: Date;
+  },
 ): Promise<SignPlan> {
   const signers = await loadSigners(sources);
   const trust = await readTrust(options.workspace, await readManifest(options.workspace));
@@ -24,7 +30,8 @@ export async function createSignPlan(
     signRelease(
       {
         release,
-        readArtifact: (artifact) => readArtifact(options.binaryPath, artifact),
+        readArtifact: async (artifact) =>
+          options.files.get(artifact.filename) ?? readArtifact(options.binaryPath, artifact),
         // Signatures of bytes that are being replaced are as good as gone.
         async readSignatureFiles({ filename }) {
           const files = await readSignatureFiles(options.folder, filename);

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import type { BuildFolder } from '../core/build/build-folder.ts';
 import { OtaError } from '../core/errors.ts';
 import type { Fingerprint } from '../core/integrity.ts';
 import type { Transport } from '../core/release/delivery.ts';
@@ -6,6 +7,8 @@ import { requireFileName, requireMinVersion, requireVersionId } from '../core/re
 import { requireNoLiteralSecrets } from '../core/release/overrides.ts';
 import {
   artifactFilename,
+  fileNameOf,
+  type PackageFile,
   type PackagePlan,
   type PackageRequest,
   planPackage,
@@ -22,6 +25,7 @@ import {
   type Workspace,
 } from '../workspace/workspace.ts';
 import type { SignerSources } from './load-signers.ts';
+import type { Examination } from './package-examine.ts';
 import type { SignPlan } from './package-sign.ts';
 
 export interface PackageOptions extends PackageRequest {
@@ -32,6 +36,16 @@ export interface PackageOptions extends PackageRequest {
   readonly dryRun: boolean;
   readonly transports: readonly Transport[];
   readonly now: Date;
+  /** The build that the binary comes from, and what of it goes along. */
+  readonly build?: BuildFolder;
+  readonly appOffset?: number;
+  readonly files?: readonly PackageFile[];
+  /** Absent, the one of the build. */
+  readonly partitionTablePath?: string;
+  /** Whether a person chose the version; default yes. */
+  readonly versionGiven?: boolean;
+  /** Names of image checks that may fail. */
+  readonly allow?: readonly string[];
   /** Keys to sign the release with; absent, it stays unsigned. */
   readonly signWith?: SignerSources;
 }
@@ -45,6 +59,8 @@ export interface PackageResult {
   readonly releasePath: string;
   readonly manifestPath: string;
   readonly dryRun: boolean;
+  /** What the image checks have to say, one line each. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -62,25 +78,40 @@ export async function packageBinary(options: PackageOptions): Promise<PackageRes
   const place = await locate(options, workspace);
   const sign = await prepareSigning(options, workspace, place);
 
-  const known = options.dryRun || (await hasSizeOf(place, binary.sizeBytes));
-  if (known) {
+  if (await hasSizeOf(place, binary.sizeBytes)) {
     const fingerprint = await readBinary(binary.path);
-    const plan = await gatherAndPlan(options, workspace, place, fingerprint);
+    const plan = await gatherAndPlan(options, workspace, place, { fingerprint });
     const signed = await sign?.(plan);
-    if (options.dryRun || changesNothing(plan, signed)) {
-      return resultOf({ plan, signed }, place, options);
-    }
+    if (changesNothing(plan, signed)) return resultOf({ plan, signed }, place, options, []);
   }
   // Loaded only when there is something to write: an unchanged build must not be felt.
+  const { examine } = await import('./package-examine.ts');
+  const examined = await examine({ versionGiven: true, allow: [], ...options }, workspace);
+  const { warnings } = examined;
+  if (options.dryRun) {
+    const plan = await gatherAndPlan(options, workspace, place, examined);
+    return resultOf({ plan, signed: await sign?.(plan) }, place, options, warnings);
+  }
   const { applyPackage } = await import('./package-apply.ts');
   const applied = await applyPackage({
     manifestPath: workspace.manifestPath,
     binaryPath: binary.path,
     ...place,
-    plan: (copied) => gatherAndPlan(options, workspace, place, copied),
+    plan(copied) {
+      requireSame(copied, examined.fingerprint, binary.path);
+      return gatherAndPlan(options, workspace, place, examined);
+    },
     ...(sign && { sign }),
   });
-  return resultOf(applied, place, options);
+  return resultOf(applied, place, options, warnings);
+}
+
+/** What is packaged must be what was checked. */
+function requireSame(copied: Fingerprint, checked: Fingerprint, path: string): void {
+  if (copied.sha256 === checked.sha256) return;
+  throw new OtaError('binary-changed', `${path} changed after it was checked`, {
+    hint: 'A build is still running: wait for it to end, then package again.',
+  });
 }
 
 /** Opens the keys, so that a wrong passphrase is known before anything is written. */
@@ -99,6 +130,8 @@ interface Place {
   readonly folder: string;
   readonly artifactPath: string;
   readonly releasePath: string;
+  /** Further files, by the names that they get. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
 async function locate(options: PackageOptions, workspace: Workspace): Promise<Place> {
@@ -108,7 +141,18 @@ async function locate(options: PackageOptions, workspace: Workspace): Promise<Pl
   requireFileName(filename, options.artifactName === undefined ? '--project' : '--artifact-name');
   const releases = options.outputFolder ?? join(workspace.folders[0] ?? '.', 'versions');
   const folder = resolve(releases, options.version);
-  return { folder, artifactPath: join(folder, filename), releasePath: join(folder, 'ota.json') };
+  const files = new Map<string, Uint8Array>();
+  for (const file of options.files ?? []) {
+    const name = fileNameOf(file, manifest, options);
+    requireFileName(name, '--project');
+    files.set(name, file.bytes);
+  }
+  return {
+    folder,
+    artifactPath: join(folder, filename),
+    releasePath: join(folder, 'ota.json'),
+    files,
+  };
 }
 
 async function hasSizeOf(place: Place, sizeBytes: number): Promise<boolean> {
@@ -120,15 +164,21 @@ async function gatherAndPlan(
   options: PackageOptions,
   workspace: Workspace,
   place: Place,
-  binary: Fingerprint,
+  examined: Pick<Examination, 'fingerprint' | 'image' | 'source'>,
 ): Promise<PackagePlan> {
+  const { appOffset, files } = options;
+  const { fingerprint, image, source } = examined;
   const existing = await readReleaseAt(place.releasePath, options.version);
   return planPackage(options, {
     manifest: await readManifest(workspace),
     ...(existing === undefined ? {} : { existing }),
     existingIntact: existing !== undefined && (await isIntact(place.folder, existing.artifacts)),
     signatureFiles: existing === undefined ? [] : await namesIn(place.folder),
-    binary,
+    binary: fingerprint,
+    ...(appOffset === undefined ? {} : { appOffset }),
+    ...(files && { files }),
+    ...(image && { image }),
+    ...(source && { source }),
     entryPath: entryPath(workspace, place.releasePath),
     now: options.now,
   });
@@ -167,6 +217,7 @@ function resultOf(
   { plan, signed }: { plan: PackagePlan; signed?: SignedRelease | undefined },
   place: Place,
   options: PackageOptions,
+  warnings: readonly string[],
 ): PackageResult {
   return {
     plan,
@@ -175,5 +226,6 @@ function resultOf(
     releasePath: place.releasePath,
     manifestPath: resolve(options.manifestPath),
     dryRun: options.dryRun,
+    warnings,
   };
 }

@@ -10,6 +10,7 @@ import { readVariables } from '../env-file.ts';
 import { line, writeJson } from '../io.ts';
 import {
   absolute,
+  absoluteOrNone,
   jsonOption,
   manifestOption,
   numberBetween,
@@ -87,10 +88,7 @@ export const deployCommand = defineCommand({
       onPlan(plan) {
         if (!args.json) line(io.stdout, renderPlan(plan, args['dry-run']));
       },
-      ...optional(
-        'outputFolder',
-        args.output === undefined ? undefined : absolute(io, args.output),
-      ),
+      ...optional('outputFolder', absoluteOrNone(io, args.output)),
       ...optional('artifact', args.artifact),
       ...optional('timeoutMs', timeoutS === undefined ? undefined : timeoutS * 1000),
     }).finally(view.close);

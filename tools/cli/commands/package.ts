@@ -1,13 +1,13 @@
-import { dirname, join, relative } from 'node:path';
 import { parseAssignments } from '../../core/release/assignment.ts';
 import { transports } from '../../transports/index.ts';
 import type { SignerSources } from '../../workflows/load-signers.ts';
-import { type PackageResult, packageBinary } from '../../workflows/package.ts';
+import { packageBinary } from '../../workflows/package.ts';
 import { defineCommand } from '../command.ts';
-import { type Io, line, writeJson } from '../io.ts';
+import { type Io, writeJson } from '../io.ts';
 import { readNotes } from '../notes.ts';
 import {
   absolute,
+  absoluteOrNone,
   jsonOption,
   manifestOption,
   optional,
@@ -16,8 +16,10 @@ import {
   splitList,
   verboseOption,
 } from '../options.ts';
+import { chooseBinary } from '../package-source.ts';
+import { packageJson, renderPackage } from '../package-view.ts';
 import { type PassphraseFlags, passphraseOptions, readPassphrase } from '../passphrase.ts';
-import { formatBytes } from '../render.ts';
+
 import { sourceDate } from '../source-date.ts';
 
 export const packageCommand = defineCommand({
@@ -45,13 +47,35 @@ export const packageCommand = defineCommand({
       binary: {
         type: 'string',
         normalize: true,
-        demandOption: true,
         describe: 'firmware image of the build',
       },
-      version: { type: 'string', demandOption: true, describe: 'version id, such as 1.2.3' },
+      'build-dir': {
+        type: 'string',
+        normalize: true,
+        describe: 'build folder of ESP-IDF; binary and version come from it',
+      },
+      with: {
+        type: 'string',
+        array: true,
+        implies: 'build-dir',
+        describe:
+          'parts of the build that go along: bootloader, partition-table, otadata, merged, …',
+      },
+      version: { type: 'string', describe: "version id, such as 1.2.3; default the build's" },
       project: { type: 'string', describe: "artifact name; default the product's name" },
       ...outputOption,
       'artifact-name': { type: 'string', describe: 'file name; default <project>-<version>.bin' },
+      'partition-table': {
+        type: 'string',
+        normalize: true,
+        describe: "partition table of the devices (.bin or .csv); default the build's",
+      },
+      allow: {
+        type: 'string',
+        array: true,
+        default: [] as string[],
+        describe: 'image checks that may fail, by name (docs/images.md)',
+      },
       label: { type: 'string', describe: 'a few words for the root manifest' },
       notes: { type: 'string', conflicts: 'notes-file', describe: 'what is new, for people' },
       'notes-file': { type: 'string', normalize: true, describe: 'a file with the notes' },
@@ -91,14 +115,15 @@ export const packageCommand = defineCommand({
     }),
   async run(args, io) {
     const result = await packageBinary({
+      ...(await chooseBinary(args, io)),
       manifestPath: absolute(io, args.manifest),
-      binaryPath: absolute(io, args.binary),
-      version: args.version,
+      allow: splitList(args.allow) ?? [],
       overrides: parseAssignments(args.set),
       updateManifest: args['update-manifest'],
       dryRun: args['dry-run'],
       transports,
       now: sourceDate(io),
+      ...optional('partitionTablePath', absoluteOrNone(io, args['partition-table'])),
       ...optional('project', args.project),
       ...optional('artifactName', args['artifact-name']),
       ...optional('label', args.label),
@@ -106,10 +131,7 @@ export const packageCommand = defineCommand({
       ...optional('notes', await readNotes(args, io)),
       ...optional('signWith', await signerSources(args, io)),
       ...optional('protocols', splitList(args.protocols)),
-      ...optional(
-        'outputFolder',
-        args.output === undefined ? undefined : absolute(io, args.output),
-      ),
+      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     if (args.json) writeJson(io.stdout, packageJson(result));
     else renderPackage(result, io);
@@ -132,46 +154,4 @@ async function signerSources(
     env: io.env,
     signal: io.signal,
   };
-}
-
-function packageJson(result: PackageResult): object {
-  const { plan, dryRun, signed } = result;
-  return {
-    ok: true,
-    dry_run: dryRun,
-    outcome: plan.outcome,
-    version: plan.release.version,
-    artifact_path: result.artifactPath,
-    release_path: result.releasePath,
-    manifest_path: result.manifestPath,
-    manifest_updated: plan.manifest !== undefined,
-    release: signed?.release ?? plan.release,
-    ...(signed && { signature_files: [...signed.files.keys()] }),
-  };
-}
-
-const outcomeWords = {
-  created: 'packaged',
-  replaced: 'replaced',
-  unchanged: 'unchanged',
-} as const;
-
-function renderPackage(result: PackageResult, io: Io): void {
-  const { plan, dryRun, signed } = result;
-  const { version } = plan.release;
-  const show = (path: string): string => relative(io.cwd, path) || '.';
-  const prefix = dryRun ? '[dry-run] ' : '';
-  const say = (words: string): void => line(io.stdout, `${prefix}${words}`);
-  const facts = `${formatBytes(plan.artifact.size)}, SHA-256 ${plan.artifact.sha256}`;
-  say(`${dryRun ? 'would be ' : ''}${outcomeWords[plan.outcome]}: version ${version} (${facts})`);
-  if (plan.writeArtifact) say(`  write ${show(result.artifactPath)}`);
-  for (const name of signed?.files.keys() ?? []) {
-    say(`  write ${show(join(dirname(result.releasePath), name))}`);
-  }
-  if (plan.writeRelease || (signed?.added.length ?? 0) > 0) {
-    say(`  write ${show(result.releasePath)}`);
-  }
-  for (const { id } of signed?.added ?? []) say(`  sign it with the key ${id}`);
-  for (const name of plan.obsolete) say(`  remove ${name} of the former release`);
-  if (plan.manifest !== undefined) say(`  list it in ${show(result.manifestPath)}`);
 }

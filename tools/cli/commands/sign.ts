@@ -6,6 +6,7 @@ import { defineCommand } from '../command.ts';
 import { type Io, line, writeJson } from '../io.ts';
 import {
   absolute,
+  absoluteOrNone,
   jsonOption,
   manifestOption,
   numberBetween,
@@ -86,10 +87,7 @@ export const signCommand = defineCommand({
       version: args.version,
       signers,
       now: io.now(),
-      ...optional(
-        'outputFolder',
-        args.output === undefined ? undefined : absolute(io, args.output),
-      ),
+      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     if (args.json) writeJson(io.stdout, toJson(result));
     else render(result, io);

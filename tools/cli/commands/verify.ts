@@ -5,6 +5,7 @@ import { renderFindings } from '../findings-view.ts';
 import { line, writeJson } from '../io.ts';
 import {
   absolute,
+  absoluteOrNone,
   jsonOption,
   manifestOption,
   optional,
@@ -31,10 +32,7 @@ export const verifyCommand = defineCommand({
       manifestPath: absolute(io, args.manifest),
       now: io.now(),
       ...optional('version', args.version),
-      ...optional(
-        'outputFolder',
-        args.output === undefined ? undefined : absolute(io, args.output),
-      ),
+      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     const ok = result.findings.every(({ level }) => level !== 'error');
     if (args.json) writeJson(io.stdout, { ok, ...result });

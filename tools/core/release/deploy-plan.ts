@@ -63,7 +63,7 @@ export function planDeploy(request: DeployRequest, facts: DeployFacts): DeployPl
   const steps: PlannedDelivery[] = [];
   const missing = new Set<string>();
   const leftovers = new Set<string>();
-  for (const artifact of chooseArtifacts(facts.release, request.artifact)) {
+  for (const artifact of chooseArtifacts(facts.release, request.artifact).filter(isSent(request))) {
     for (const transport of chooseTransports(artifact, request, facts)) {
       const channel = planChannel(transport, artifact, request, facts);
       for (const place of channel.missing) missing.add(place);
@@ -79,6 +79,11 @@ export function planDeploy(request: DeployRequest, facts: DeployFacts): DeployPl
     missing: [...missing],
     leftovers: [...leftovers],
   };
+}
+
+/** Only apps are sent over the air, unless another artifact is asked for by name. */
+function isSent(request: DeployRequest): (artifact: Artifact) => boolean {
+  return ({ role }) => request.artifact !== undefined || role === undefined || role === 'app';
 }
 
 function requireKnown(names: readonly string[], transports: readonly Transport[]): void {

@@ -22,6 +22,8 @@ export interface Product {
   readonly maintainer?: string;
   /** The project name that images must carry. */
   readonly project?: string;
+  /** Whether images must carry a Secure Boot signature. */
+  readonly secure_boot?: boolean;
   /** How strict `ota package` is about each of its checks. */
   readonly checks?: Readonly<Record<string, CheckLevel>>;
   readonly signing?: SigningPolicy;

@@ -1,10 +1,11 @@
-import type { Fingerprint } from '../integrity.ts';
+import { type Fingerprint, fingerprintOf } from '../integrity.ts';
 import { sameJson, withoutUndefined } from '../json.ts';
 import { isSignatureFileOf } from '../signing/signature-name.ts';
 import { differingSettings, isSettings, type Settings } from './channel.ts';
 import { defaultProtocolsOf, type RootManifest, type VersionEntry } from './manifest.ts';
 import {
   type Artifact,
+  type ArtifactRole,
   orderRelease,
   type Release,
   type ReleaseImage,
@@ -28,6 +29,16 @@ export interface PackageRequest {
   readonly updateManifest: boolean;
 }
 
+/** A further file of the release: what a first flashing needs beside the app. Never sent over the air. */
+export interface PackageFile {
+  readonly role: ArtifactRole;
+  /** What the build calls it. */
+  readonly name: string;
+  /** Flash address. */
+  readonly offset?: number;
+  readonly bytes: Uint8Array;
+}
+
 /** What was found on disk. */
 export interface PackageFacts {
   readonly manifest: RootManifest;
@@ -38,6 +49,9 @@ export interface PackageFacts {
   /** Names of signature files that stand in the release's folder. */
   readonly signatureFiles?: readonly string[];
   readonly binary: Fingerprint;
+  /** Flash address of the app, when a build says it. */
+  readonly appOffset?: number;
+  readonly files?: readonly PackageFile[];
   /** What the image says of itself, when it was read. */
   readonly image?: ReleaseImage;
   /** The state of the sources, when it is known. */
@@ -74,11 +88,15 @@ export function artifactFilename(manifest: RootManifest, request: PackageRequest
 export function planPackage(request: PackageRequest, facts: PackageFacts): PackagePlan {
   const { existing } = facts;
   const artifact = planArtifact(request, facts);
+  const artifacts = [
+    artifact,
+    ...(facts.files ?? []).map((file) => planFile(file, request, facts)),
+  ];
   const candidate = {
     ...planDescription(request, facts),
     ...planChannels(request, facts),
     version: request.version,
-    artifacts: [artifact],
+    artifacts,
   };
   const sameRelease = existing !== undefined && sameJson(candidate, existing);
   if (!sameRelease) requireUnsealed(existing, candidate);
@@ -94,7 +112,7 @@ export function planPackage(request: PackageRequest, facts: PackageFacts): Packa
     release,
     writeArtifact,
     writeRelease: !sameRelease,
-    obsolete: planObsolete(artifact, facts),
+    obsolete: planObsolete(artifacts, facts),
     ...(manifest === undefined ? {} : { manifest }),
   };
 }
@@ -107,8 +125,31 @@ function planArtifact(request: PackageRequest, facts: PackageFacts): Artifact {
     filename,
     size: facts.binary.sizeBytes,
     sha256: facts.binary.sha256,
+    ...(facts.appOffset === undefined ? {} : { role: 'app' as const, offset: facts.appOffset }),
     protocols: request.protocols ?? defaultProtocolsOf(facts.manifest),
   };
+}
+
+function planFile(file: PackageFile, request: PackageRequest, facts: PackageFacts): Artifact {
+  const { sizeBytes, sha256 } = fingerprintOf(file.bytes);
+  return {
+    name: file.name,
+    filename: fileNameOf(file, facts.manifest, request),
+    size: sizeBytes,
+    sha256,
+    role: file.role,
+    ...(file.offset === undefined ? {} : { offset: file.offset }),
+  };
+}
+
+/** `<project>-<version>-<part>.bin`, white space as underscores. */
+export function fileNameOf(
+  { name }: PackageFile,
+  manifest: RootManifest,
+  request: PackageRequest,
+): string {
+  const project = request.project ?? manifest.product.name;
+  return `${project}-${request.version}-${name}.bin`.replaceAll(/\s+/g, '_');
 }
 
 /** Everything but channels and artifacts. What was said of other bytes is not said of these: `image`, `source`. */
@@ -126,14 +167,18 @@ function planDescription(request: PackageRequest, facts: PackageFacts): Partial<
 }
 
 /** Files of the replaced release, and signatures of bytes that are replaced. */
-function planObsolete(artifact: Artifact, facts: PackageFacts): string[] {
-  const artifacts = facts.existing?.artifacts ?? [];
-  const replaced = artifacts.filter(({ sha256 }) => sha256.toLowerCase() !== artifact.sha256);
+function planObsolete(artifacts: readonly Artifact[], facts: PackageFacts): string[] {
+  const former = facts.existing?.artifacts ?? [];
+  const stays = ({ filename, sha256 }: Artifact): boolean =>
+    artifacts.some(
+      (artifact) => artifact.filename === filename && artifact.sha256 === sha256.toLowerCase(),
+    );
   const signatures = (facts.signatureFiles ?? []).filter((name) =>
-    replaced.some(({ filename }) => isSignatureFileOf(filename, name)),
+    former.some((artifact) => !stays(artifact) && isSignatureFileOf(artifact.filename, name)),
   );
-  const files = artifacts.map(({ filename }) => filename);
-  return [...files.filter((filename) => filename !== artifact.filename), ...signatures];
+  const names = new Set(artifacts.map(({ filename }) => filename));
+  const files = former.map(({ filename }) => filename).filter((filename) => !names.has(filename));
+  return [...files, ...signatures];
 }
 
 /** Only what differs from the root manifest is written: ota.json never copies its settings. */

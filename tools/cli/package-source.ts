@@ -1,0 +1,45 @@
+import { OtaError } from '../core/errors.ts';
+import type { PackageOptions } from '../workflows/package.ts';
+import type { Io } from './io.ts';
+import { absolute, optional, splitList } from './options.ts';
+
+/** The flags of `ota package` that say what is packaged. */
+export interface BinaryFlags {
+  readonly binary: string | undefined;
+  readonly 'build-dir': string | undefined;
+  readonly with: string[] | undefined;
+  readonly version: string | undefined;
+}
+
+/**
+ * The binary and its version: as given, or from the build folder.
+ *
+ * @throws OtaError `usage`, and about the build folder
+ */
+export async function chooseBinary(
+  args: BinaryFlags,
+  io: Io,
+): Promise<
+  Pick<PackageOptions, 'binaryPath' | 'version' | 'versionGiven' | 'build' | 'appOffset' | 'files'>
+> {
+  const { binary, version, 'build-dir': buildFolder } = args;
+  if (buildFolder === undefined) {
+    if (binary !== undefined && version !== undefined) {
+      return { binaryPath: absolute(io, binary), version, versionGiven: true };
+    }
+    throw new OtaError('usage', 'what is to be packaged?', {
+      hint: 'Give --binary and --version, or --build-dir.',
+    });
+  }
+  const { readBuildPackage } = await import('../workflows/package-build.ts');
+  const parts = splitList(args.with) ?? [];
+  const found = await readBuildPackage(absolute(io, buildFolder), parts, version);
+  return {
+    binaryPath: binary === undefined ? found.binaryPath : absolute(io, binary),
+    version: found.version,
+    versionGiven: version !== undefined,
+    build: found.build,
+    files: found.files,
+    ...optional('appOffset', found.appOffset),
+  };
+}
