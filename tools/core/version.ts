@@ -39,6 +39,11 @@ export function compareVersions(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
+/** Whether the id is a semantic version; a leading `v` is ignored. */
+export function isSemanticVersion(id: string): boolean {
+  return parse(id, { loose: true }) !== null;
+}
+
 /** Whether the id is a semantic version without a pre-release part. */
 export function isStableVersion(id: string): boolean {
   const parsed = parse(id, { loose: true });

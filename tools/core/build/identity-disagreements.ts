@@ -1,13 +1,10 @@
 import { quoted } from '../display-text.ts';
 import { parseChipName } from '../image/chips.ts';
-import type { AppDescriptor } from '../image/esp/app-descriptor.ts';
+import { type AppDescriptor, sameCutText } from '../image/esp/app-descriptor.ts';
 import { formatChipRevision } from '../image/esp/header.ts';
 import { chipOf } from '../image/image-chip.ts';
 import type { JoinedBuild } from './build-folder.ts';
 import { type Disagreement, type DisagreementCode, disagreement } from './disagreement.ts';
-
-/** Texts in descriptors are cut to this length by the build (CMake `SUBSTRING 0 31`). */
-const cutLength = 31;
 
 /** Names, versions and chips that differ between the files of a build and their descriptions. */
 export function identityDisagreements(build: JoinedBuild): Disagreement[] {
@@ -31,7 +28,7 @@ function descriptorDisagreements(
     inImage: string,
     described: string | undefined,
   ): Disagreement[] =>
-    described === undefined || sameText(inImage, described)
+    described === undefined || sameCutText(inImage, described)
       ? []
       : [
           disagreement(
@@ -45,13 +42,6 @@ function descriptorDisagreements(
     ...compare('project-version', 'version', descriptor.version, project.projectVersion),
     ...compare('idf-version', 'ESP-IDF version', descriptor.idfVersion, project.idfVersion),
   ];
-}
-
-/** Equal, or cut at the end as the build does it. */
-function sameText(inImage: string, described: string): boolean {
-  if (inImage === described) return true;
-  const longest = Buffer.byteLength(inImage) >= cutLength;
-  return longest && described.startsWith(inImage.replace(/\uFFFD+$/, ''));
 }
 
 function targetDisagreements({ project, config, flasher, parts }: JoinedBuild): Disagreement[] {

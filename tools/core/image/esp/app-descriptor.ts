@@ -73,3 +73,15 @@ const textFields = [
   ['project_name', 48, 32],
   ['idf_ver', 112, 32],
 ] as const;
+
+/** The build cuts version and project name to this many bytes (CMake `SUBSTRING 0 31`). */
+const cutBytes = 31;
+
+/** Whether a text from a descriptor is the given one, or the start of it that the build left. */
+export function sameCutText(inImage: string, whole: string): boolean {
+  if (inImage === whole) return true;
+  // The cut can fall inside a character.
+  return (
+    Buffer.byteLength(inImage) >= cutBytes && whole.startsWith(inImage.replace(/\uFFFD+$/, ''))
+  );
+}

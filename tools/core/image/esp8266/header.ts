@@ -27,11 +27,16 @@ export function parseEsp8266Header(bytes: Uint8Array, offset: number): Esp8266He
   };
 }
 
+/** Whether an address lies in the window through which the ESP8266 runs code from flash. */
+export function isFlashAddress(address: number): boolean {
+  return address >= 0x40200000 && address < 0x40300000;
+}
+
 /** Whether an address lies in the ESP8266's data RAM, instruction RAM or flash window. */
 export function isEsp8266Address(address: number): boolean {
   return (
     (address >= 0x3ffe8000 && address < 0x40000000) ||
     (address >= 0x40100000 && address < 0x40110000) ||
-    (address >= 0x40200000 && address < 0x40300000)
+    isFlashAddress(address)
   );
 }
