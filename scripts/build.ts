@@ -107,6 +107,10 @@ await build({
   format: 'esm',
   packages: 'external',
   splitting: true,
+  // The compiled validators ask for small helpers of ajv with `require`.
+  banner: {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  },
   chunkNames: 'chunks/[name]-[hash]',
   logLevel: 'warning',
 });

@@ -226,6 +226,19 @@ describe('the connection', () => {
     expect(broker.published[0]?.payload.equals(sampleBytes)).toBe(true);
   });
 
+  it('a server that speaks WebSocket but not MQTT is named', async () => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.end('HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as { port: number };
+    expect(
+      await failureOf(sendMqtt({ broker: `ws://127.0.0.1:${port}`, topic: 'fw' })),
+    ).toMatchObject({ code: 'connection-failed', retryable: false });
+  });
+
   it('a port that speaks something else is named', async () => {
     const server = createServer((socket) => {
       socket.on('error', () => {});

@@ -127,7 +127,7 @@ const families: readonly (readonly [RegExp, Meaning])[] = [
     certificateRefused,
   ],
   [/^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|EPROTO$)/, tlsFailed],
-  [/^(HPE_|UND_ERR_RES)/, notHttp],
+  [/^(HPE_|UND_ERR_RES|UND_ERR_HEADERS_OVERFLOW$)/, notHttp],
 ];
 
 /**
@@ -138,15 +138,16 @@ const families: readonly (readonly [RegExp, Meaning])[] = [
  */
 export function toNetworkFailure(error: unknown, peer: string): OtaError {
   if (error instanceof OtaError) return error;
-  const code = codeOf(error);
-  const meaning = code === undefined ? undefined : meaningOf(code);
-  if (code === undefined || meaning === undefined) throw error;
-  const why = reasonOf(error, code);
-  return new DeliveryFailure(meaning.code, `${meaning.says(peer)} (${why})`, {
-    hint: meaning.hint,
-    retryable: meaning.retryable,
-    cause: error,
-  });
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const meaning = meaningOf(cause);
+    if (meaning === undefined) continue;
+    return new DeliveryFailure(meaning.code, `${meaning.says(peer)} (${reasonOf(cause)})`, {
+      hint: meaning.hint,
+      retryable: meaning.retryable,
+      cause: error,
+    });
+  }
+  throw error;
 }
 
 /**
@@ -168,20 +169,27 @@ export function timeoutFailure(
   );
 }
 
-function meaningOf(code: string): Meaning | undefined {
-  return meanings[code] ?? families.find(([pattern]) => pattern.test(code))?.[1];
+/** What Node's and undici's errors carry, as far as it is known. */
+interface NetworkError extends Error {
+  readonly code?: unknown;
+  readonly syscall?: unknown;
+  readonly reason?: unknown;
+  readonly address?: unknown;
+  readonly port?: unknown;
 }
 
-function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const { code } = error as { code?: unknown };
-  // undici gives some of its parser's errors no code.
-  if (error.name === 'HTTPParserError') return 'HPE_INVALID';
-  return typeof code === 'string' ? code : codeOf(error.cause);
+function meaningOf(error: NetworkError): Meaning | undefined {
+  // undici gives some errors of its parser no code.
+  if (error.name === 'HTTPParserError') return notHttp;
+  const { code } = error;
+  if (typeof code !== 'string') return undefined;
+  const known = meanings[code] ?? families.find(([pattern]) => pattern.test(code))?.[1];
+  return known ?? (error.syscall === 'connect' ? unreachable : undefined);
 }
 
-/** Node's words where they add something: which host a certificate is for, which alert was sent. */
-function reasonOf(error: unknown, code: string): string {
-  const { reason } = error as { reason?: unknown };
-  return typeof reason === 'string' && reason !== '' ? `${code}: ${reason}` : code;
+/** Node's words where they add something: which address was tried, which host a certificate is for. */
+function reasonOf({ code, reason, address, port, message }: NetworkError): string {
+  const name = typeof code === 'string' ? code : message;
+  if (typeof reason === 'string' && reason !== '') return `${name}: ${reason}`;
+  return typeof address === 'string' ? `${name} ${address}:${port}` : name;
 }

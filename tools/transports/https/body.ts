@@ -5,7 +5,7 @@ import { slicesOf } from '../slices.ts';
 export interface RequestBody {
   readonly lengthBytes: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** @param onSent called with the bytes of the firmware that the connection has taken so far */
+  /** @param onSent called with the bytes of the firmware that were handed to the connection so far */
   chunks(
     payload: Payload,
     signal: AbortSignal,
@@ -56,9 +56,11 @@ async function* firmware(
 ): AsyncGenerator<Uint8Array> {
   let sent = 0;
   for await (const slice of slicesOf(payload.stream(), payload.facts.sizeBytes, signal)) {
-    yield slice;
+    // Asking for a slice means that the connection has taken those before. This one counts as well: when
+    // the answer comes, nobody may have asked for another.
     sent += slice.length;
     onSent(sent);
+    yield slice;
   }
 }
 

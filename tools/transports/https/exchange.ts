@@ -16,7 +16,7 @@ export interface HttpRequest {
 }
 
 export interface HttpExchange extends HttpAnswer {
-  /** Bytes of the firmware that the connection had taken when the answer came. */
+  /** Bytes of the firmware that had been handed to the connection when the answer came. */
   readonly sentBytes: number;
 }
 

@@ -52,19 +52,37 @@ function tlsOptions(options: ConnectionOptions): tls.ConnectionOptions {
   return { ...options.tls, rejectUnauthorized: !options.insecure };
 }
 
-/** What a failed connection means; a WebSocket upgrade that was refused is an HTTP answer. */
-export function toConnectionFailure(error: unknown, peer: string): OtaError {
-  const status =
-    error instanceof Error && /^Unexpected server response: (\d+)$/.exec(error.message);
-  if (!status) return toNetworkFailure(error, peer);
-  const denied = status[1] === '401' || status[1] === '403';
+/**
+ * What an error of the stream means. Here every error comes from the network: one without a known code is
+ * the WebSocket library's, about an answer that is not WebSocket.
+ */
+export function toConnectionFailure(error: Error, peer: string): OtaError {
+  const status = /^Unexpected server response: (\d+)$/.exec(error.message)?.[1];
+  if (status !== undefined) return upgradeRefused(peer, Number(status), error);
+  try {
+    return toNetworkFailure(error, peer);
+  } catch {
+    return new DeliveryFailure(
+      'connection-failed',
+      `the connection to ${peer} broke: ${error.message}`,
+      {
+        hint: 'Check scheme, port and path of `broker`.',
+        retryable: false,
+        cause: error,
+      },
+    );
+  }
+}
+
+/** RFC 6455 §4.1: anything but 101 is an ordinary HTTP answer. */
+function upgradeRefused(peer: string, status: number, cause: Error): DeliveryFailure {
   return new DeliveryFailure(
-    denied ? 'unauthorized' : 'connection-failed',
-    `${peer} answered the WebSocket upgrade with HTTP status ${status[1]}`,
+    status === 401 || status === 403 ? 'unauthorized' : 'connection-failed',
+    `${peer} answered the WebSocket upgrade with HTTP status ${status}`,
     {
       hint: 'Check the path of `broker`; many brokers listen at /mqtt.',
-      retryable: Number(status[1]) >= 500,
-      cause: error,
+      retryable: status >= 500,
+      cause,
     },
   );
 }

@@ -71,7 +71,7 @@ export async function createLink(options: LinkOptions): Promise<Link> {
   });
   stream.on('drain', () => wake());
   stream.on('finish', () => wake());
-  stream.on('error', (error) => fail(explain(error, peer)));
+  stream.on('error', (error) => fail(toConnectionFailure(error, peer)));
   stream.on('end', hungUp);
   stream.on('close', hungUp);
   decoder.on('packet', (packet) => {
@@ -123,15 +123,6 @@ export async function createLink(options: LinkOptions): Promise<Link> {
       stream.destroy();
     },
   };
-}
-
-/** An error that is no network error is a bug; it is kept as it is. */
-function explain(error: Error, peer: string): Error {
-  try {
-    return toConnectionFailure(error, peer);
-  } catch {
-    return error;
-  }
 }
 
 function closedByPeer(peer: string): DeliveryFailure {
