@@ -11,6 +11,7 @@ import standaloneModule from 'ajv/dist/standalone/index.js';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import packageJson from '../package.json' with { type: 'json' };
 import { ajvOptions } from '../tools/core/compile-schema.ts';
+import { buildImage } from '../tools/core/image/build-image.ts';
 
 const schemaFolder = new URL('../schemas/', import.meta.url);
 
@@ -123,7 +124,8 @@ async function writeCodeCache(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'ota-build-'));
   const manifest = { schema_version: 1, product: { name: 'cache' }, versions: [] };
   await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifest));
-  await writeFile(join(folder, 'app.bin'), 'x');
+  const image = buildImage({ chip: 'esp32s3', project: 'cache', version: '1.0.0' });
+  await writeFile(join(folder, 'app.bin'), image);
   const words = [
     '--manifest',
     'manifest.json',

@@ -1,10 +1,13 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../../tools/cli/commands/index.ts';
 import { splitWords } from '../support/console-blocks.ts';
 import { runOta } from '../support/io.ts';
 import { createKey } from '../support/keys.ts';
+import { sampleBuild } from '../support/sample-build.ts';
 import { startServers } from '../support/servers.ts';
 import { createFolder, sampleImage, sampleManifest } from '../support/temporary-workspace.ts';
+import { writeBuild } from '../support/write-build.ts';
 
 const names = commands.map(({ usage }) => usage.split(' ')[0] ?? '');
 
@@ -38,7 +41,7 @@ describe('the command line', () => {
   it.each([
     [[], 'Which command? `ota --help` lists them.'],
     [['deplpy'], 'unknown command "deplpy" (did you mean "deploy"?)'],
-    [['package', '--version', '1'], 'Missing required argument: binary'],
+    [['package', '--version', '1'], 'what is to be packaged?'],
     [['package', '--binary', 'x', '--version', '1', '--lable', 'y'], 'Unknown argument: lable'],
     [['deploy', '--version', '1', '--progress', 'fast'], 'Invalid values'],
     [['deploy', '--version', '1', '--retries', 'x'], '--retries takes a number from 0 to 100'],
@@ -96,6 +99,7 @@ describe('every example that help shows', () => {
       '.env.production': 'OTA_NOTHING=1\n',
       ...exampleKeys(),
     });
+    await writeBuild(join(cwd, 'build'), sampleBuild);
     for (const { usage, load } of commands) {
       for (const [command] of (await load()).examples) {
         const now = new Date(); // the certificates of `ota demo` must be valid

@@ -57,9 +57,19 @@ describe('ota package', () => {
       release_path: join(cwd, 'ota/versions/1.2.3/ota.json'),
       manifest_path: join(cwd, 'ota/manifest.json'),
       manifest_updated: true,
+      warnings: [],
       release: {
         version: '1.2.3',
         created_at: '2026-02-03T04:05:06Z',
+        image: {
+          chip: 'esp32s3',
+          project: 'gateway',
+          app_version: '1.2.3',
+          idf_version: 'v5.4',
+          secure_version: 0,
+          validation_hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+          elf_sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+        },
         artifacts: [
           {
             name: 'Gateway',

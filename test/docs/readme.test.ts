@@ -36,10 +36,12 @@ describe('the README', () => {
 
   it('shows a tour whose every command works as written, against a broker and a server', async () => {
     const { broker, receiver, ca, env } = await startServers();
+    const canary = sampleImage('1.3.0-rc.1', 2);
     const cwd = await createFolder({
       'ota/manifest.json': fileBlock(readme, 'ota/manifest.json'),
       'ota/ca.pem': ca,
       'build/gateway.bin': sampleImage(),
+      'build/canary.bin': canary,
     });
     const commands = consoleCommands(readme);
     expect(commands.length).toBeGreaterThan(7);
@@ -57,7 +59,7 @@ describe('the README', () => {
       broker.published.map(({ topic, payload }) => [topic, fingerprintOf(payload).sha256]),
     ).toEqual([
       ['gateway/ota/1.2.3', sha256],
-      ['gateway/canary', sha256],
+      ['gateway/canary', fingerprintOf(canary).sha256],
     ]);
   });
 });

@@ -120,7 +120,7 @@ describe('ota package --sign-key', () => {
 
 describe('a signed release is sealed:', () => {
   it.each<[string, readonly string[], string]>([
-    ['other bytes', [], 'artifacts would change'],
+    ['other bytes', [], 'image would change\n  - artifacts would change'],
     ['other notes', ['--notes', 'new'], 'notes would change'],
     ['another floor', ['--min-version', '1.0.0'], 'min_version would change'],
     ['another topic', ['--set', 'mqtt.topic=x'], 'channels would change'],
@@ -187,6 +187,7 @@ describe('what a release says of itself', () => {
     expect(Object.keys(release)).toEqual([
       'version',
       'created_at',
+      'image',
       'min_version',
       'notes',
       'channels',

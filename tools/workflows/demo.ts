@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OtaError } from '../core/errors.ts';
 import { buildImage } from '../core/image/build-image.ts';
+import { checkNames } from '../core/image/run-checks.ts';
 import type { Transport } from '../core/release/delivery.ts';
 import type { DeployReport } from '../core/release/deploy-report.ts';
 import type { ReceivedImage } from '../simulator/mqtt-device.ts';
@@ -125,10 +126,15 @@ async function packageStep(
     dryRun: false,
     transports: options.transports,
     now: options.clock.now(),
+    // Virtual devices take any chip and any version; what the checks find is shown.
+    allow: options.binaryPath === undefined ? [] : checkNames,
   });
   options.notify({
     title: `ota package --binary ${binaryPath} --version ${version} --update-manifest`,
-    lines: [`${result.plan.artifact.size} bytes, SHA-256 ${result.plan.artifact.sha256}`],
+    lines: [
+      `${result.plan.artifact.size} bytes, SHA-256 ${result.plan.artifact.sha256}`,
+      ...result.warnings.map((warning) => `warning: ${warning}`),
+    ],
   });
   return result;
 }
