@@ -72,6 +72,8 @@ const bundled = new Set([
   'fastest-levenshtein',
   'tmp-promise',
   'tmp',
+  'execa',
+  'proper-lockfile',
 ]);
 const external = Object.keys(packageJson.dependencies).filter((name) => !bundled.has(name));
 
@@ -97,8 +99,8 @@ await build({
     js: "(function (require, __filename) { const module = { exports: {} }, importMetaUrl = require('node:url').pathToFileURL(__filename).href;",
   },
   footer: { js: '})' },
-  minifySyntax: true,
-  minifyWhitespace: true,
+  minify: true,
+  keepNames: false,
   logLevel: 'warning',
 });
 await build({
@@ -122,7 +124,11 @@ await writeCodeCache();
 /** Runs an ordinary packaging, so that the cache holds the functions which that uses. */
 async function writeCodeCache(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'ota-build-'));
-  const manifest = { schema_version: 1, product: { name: 'cache' }, versions: [] };
+  const manifest = {
+    schema_version: 1,
+    product: { name: 'cache', hardware: 'esp32s3' },
+    versions: [],
+  };
   await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifest));
   const image = buildImage({ chip: 'esp32s3', project: 'cache', version: '1.0.0' });
   await writeFile(join(folder, 'app.bin'), image);
@@ -136,7 +142,6 @@ async function writeCodeCache(): Promise<void> {
     '--update-manifest',
   ];
   const cli = resolve('dist/cli.cjs');
-  execFileSync(process.execPath, [cli, 'package', ...words], { cwd: folder });
   execFileSync(process.execPath, [cli, 'package', ...words], {
     cwd: folder,
     env: { ...process.env, OTA_BUILD_CODE_CACHE: resolve('dist/main.cache') },

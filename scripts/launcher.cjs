@@ -14,7 +14,8 @@ try {
 } catch {
   // Not there: slower, but right.
 }
-const script = new Script(readFileSync(filename, 'utf8'), { filename, cachedData });
+// esbuild writes ASCII only.
+const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
 script.runInThisContext()(createRequire(filename), filename);
 if (process.env.OTA_BUILD_CODE_CACHE !== undefined) {
   // Set by scripts/build.ts only: keeps what this run compiled.

@@ -43,6 +43,8 @@ export interface Examination {
  * @throws OtaError `check-failed` with every failed check, `check-unknown`, and about files that cannot be read
  */
 export async function examine(options: ExamineOptions, workspace: Workspace): Promise<Examination> {
+  const folder = dirname(resolve(workspace.manifestPath));
+  const sourceRead = readGitSource(folder, folder); // git runs while the image is read
   const manifest = await readManifest(workspace);
   const bytes = await readFirmwareBytes(options.binaryPath);
   const fingerprint = fingerprintOf(bytes);
@@ -71,8 +73,7 @@ export async function examine(options: ExamineOptions, workspace: Workspace): Pr
   const failure = checkFailure(results, options.binaryPath);
   if (failure !== undefined) throw failure;
   const described = describeImage(image);
-  const folder = dirname(resolve(workspace.manifestPath));
-  const source = await readGitSource(folder, folder);
+  const source = await sourceRead;
   return {
     fingerprint,
     ...(described && { image: described }),
