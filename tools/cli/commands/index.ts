@@ -43,6 +43,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./prune.ts')).pruneCommand,
   },
   {
+    usage: 'export',
+    summary: 'publish a release in the format of another tool',
+    load: async () => (await import('./export.ts')).exportCommand,
+  },
+  {
     usage: 'keygen',
     summary: 'make a key pair to sign releases with',
     load: async () => (await import('./keygen.ts')).keygenCommand,
