@@ -71,7 +71,7 @@ To package every build, add to the project's CMakeLists.txt, after project():
   });
 
   it('makes a workspace that the other commands work in', async () => {
-    const cwd = await createFolder({ 'app.bin': sampleImage() });
+    const cwd = await createFolder({ 'app.bin': sampleImage('1.0.0') });
     await init(cwd, '--name', 'Gateway', '--protocols', 'mqtt,https');
     const words = ['package', '--binary', 'app.bin', '--version', '1.0.0', '--update-manifest'];
     expect((await runOta(words, { cwd })).exitCode).toBe(0);

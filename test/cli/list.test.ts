@@ -13,8 +13,9 @@ async function createVersions(
   versions: Record<string, readonly string[]>,
   manifest = sampleManifest(),
 ) {
-  const cwd = await createFolder({ 'ota/manifest.json': manifest, 'app.bin': sampleImage() });
+  const cwd = await createFolder({ 'ota/manifest.json': manifest });
   for (const [version, words] of Object.entries(versions)) {
+    await writeFile(join(cwd, 'app.bin'), sampleImage(version));
     const base = ['package', '--binary', 'app.bin', '--version', version, '--update-manifest'];
     const ran = await runOta([...base, ...words], {
       cwd,
@@ -28,7 +29,11 @@ async function createVersions(
 
 describe('ota list', () => {
   it('shows versions, newest first, with who signed and what latest means', async () => {
-    const product = { name: 'Gateway', signing: policyOf([key], { required: false }) };
+    const product = {
+      name: 'Gateway',
+      hardware: 'esp32s3',
+      signing: policyOf([key], { required: false }),
+    };
     const cwd = await createVersions(
       {
         '1.9.0': ['--label', 'First one'],
@@ -39,10 +44,10 @@ describe('ota list', () => {
     );
     expect(await runOta(['list'], { cwd })).toEqual({
       exitCode: 0,
-      stdout: `version          date (UTC)        size    chip  signed  label
-2.0.0-rc.1       2026-01-31 12:00  2.0 KB  -     no
-1.10.0 (latest)  2026-01-31 12:00  2.0 KB  -     yes
-1.9.0            2026-01-31 12:00  2.0 KB  -     no      First one
+      stdout: `version          date (UTC)        size    chip     signed  label
+2.0.0-rc.1       2026-01-31 12:00  2.0 KB  esp32s3  no
+1.10.0 (latest)  2026-01-31 12:00  2.0 KB  esp32s3  yes
+1.9.0            2026-01-31 12:00  2.0 KB  esp32s3  no      First one
 `,
       stderr: '',
     });
@@ -59,7 +64,8 @@ describe('ota list', () => {
           latest: true,
           label: 'x',
           created_at: '2026-01-31T12:00:00Z',
-          size: sampleImage().length,
+          size: sampleImage('1.0.0').length,
+          chip: 'esp32s3',
           signatures: 'unchecked',
         },
       ],
@@ -91,7 +97,7 @@ describe('ota list', () => {
     ['too few', {}],
   ])('shows signatures that are %s', async (word, change) => {
     const signing = policyOf([key, createKey()], { threshold: word === 'too few' ? 2 : 1 });
-    const manifest = sampleManifest({ product: { name: 'Gateway', signing } });
+    const manifest = sampleManifest({ product: { name: 'Gateway', hardware: 'esp32s3', signing } });
     const cwd = await createVersions({ '1.0.0': ['--sign-key-env', 'KEY'] }, manifest);
     const path = join(cwd, 'ota/versions/1.0.0/ota.json');
     const release = JSON.parse(await readFile(path, 'utf8'));
@@ -104,9 +110,9 @@ describe('ota list', () => {
     await writeFile(join(cwd, 'ota/versions/1.1.0/ota.json'), '{');
     expect(await runOta(['list'], { cwd })).toEqual({
       exitCode: 1,
-      stdout: `version         date (UTC)        size    chip  signed  label
-1.1.0 (latest)  -                 -       -     -       bad
-1.0.0           2026-01-31 12:00  2.0 KB  -     no      good
+      stdout: `version         date (UTC)        size    chip     signed  label
+1.1.0 (latest)  -                 -       -        -       bad
+1.0.0           2026-01-31 12:00  2.0 KB  esp32s3  no      good
 error: ota/manifest.json (version 1.1.0): ${join(cwd, 'ota/versions/1.1.0/ota.json')} is not JSON: close brace expected at line 1, column 2
   hint: Correct the file there; commas between entries and after the last one are the usual cause.
   code: json-invalid

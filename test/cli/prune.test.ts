@@ -12,14 +12,11 @@ import {
 } from '../support/temporary-workspace.ts';
 
 async function createVersions(...versions: readonly string[]): Promise<string> {
-  const cwd = await createFolder({
-    'ota/manifest.json': sampleManifest(),
-    'app.bin': sampleImage(),
-  });
+  const cwd = await createFolder({ 'ota/manifest.json': sampleManifest() });
   for (const version of versions) {
-    await runOta(['package', '--binary', 'app.bin', '--version', version, '--update-manifest'], {
-      cwd,
-    });
+    await writeFile(join(cwd, 'app.bin'), sampleImage(version));
+    const words = ['package', '--binary', 'app.bin', '--version', version, '--update-manifest'];
+    expect((await runOta(words, { cwd })).stderr).toBe('');
   }
   return cwd;
 }
@@ -65,11 +62,11 @@ describe('ota prune', () => {
     await writeFile(join(cwd, 'ota/versions/1.0.0/Gateway-1.0.0.bin.sig'), 'x');
     expect(await prune(cwd, '--keep', '1')).toEqual({
       exitCode: 0,
-      stdout: `removed version 1.0.0 (3 files, 2.3 KB)
+      stdout: `removed version 1.0.0 (3 files, 2.6 KB)
   ota/versions/1.0.0/ota.json
   ota/versions/1.0.0/Gateway-1.0.0.bin
   ota/versions/1.0.0/Gateway-1.0.0.bin.sig
-removed version 1.1.0 (2 files, 2.3 KB)
+removed version 1.1.0 (2 files, 2.6 KB)
   ota/versions/1.1.0/ota.json
   ota/versions/1.1.0/Gateway-1.1.0.bin
 kept 1.2.0
@@ -91,7 +88,7 @@ kept 1.2.0
     const cwd = await createVersions('1.0.0', '1.1.0');
     const before = await snapshot(cwd);
     const ran = await prune(cwd, '--keep', '1', '--dry-run');
-    expect(ran.stdout).toBe(`[dry-run] would remove version 1.0.0 (2 files, 2.3 KB)
+    expect(ran.stdout).toBe(`[dry-run] would remove version 1.0.0 (2 files, 2.6 KB)
 [dry-run]   ota/versions/1.0.0/ota.json
 [dry-run]   ota/versions/1.0.0/Gateway-1.0.0.bin
 [dry-run] would keep 1.1.0
