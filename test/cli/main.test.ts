@@ -96,6 +96,7 @@ describe('every example that help shows', () => {
       'ota/ca.pem': ca,
       'product/ca.pem': ca,
       'build/gateway.bin': sampleImage(),
+      'build/project_description.json': { project_name: 'station', target: 'esp32c3' },
       '.env.production': 'OTA_NOTHING=1\n',
       ...exampleKeys(),
     });

@@ -13,6 +13,8 @@ export interface NginxOptions {
   readonly maxBodySize?: string;
   /** More lines for the location. */
   readonly more?: readonly string[];
+  /** More lines for the server. */
+  readonly server?: readonly string[];
 }
 
 export interface RealNginx extends ChildServer {
@@ -43,7 +45,7 @@ export async function startNginx(options: NginxOptions = {}): Promise<RealNginx>
 }
 
 async function configuration(options: NginxOptions, port: number, folder: string): Promise<string> {
-  const { tls, credentials, maxBodySize = '0', more = [] } = options;
+  const { tls, credentials, maxBodySize = '0', more = [], server = [] } = options;
   const place = async (name: string, text: string) => {
     await writeFile(join(folder, name), text);
     return join(folder, name);
@@ -81,6 +83,7 @@ http {
     listen 127.0.0.1:${port}${tls === undefined ? '' : ' ssl'};
     ${secure.join('\n    ')}
     client_max_body_size ${maxBodySize};
+    ${server.join('\n    ')}
     location / {
       root ${join(folder, 'uploads')};
       dav_methods PUT;

@@ -10,11 +10,16 @@ import { readBinary } from './binary.ts';
 /**
  * Whether an artifact's file has the size and the SHA-256 that its release says.
  *
+ * @param sink gets the bytes in the same pass, before they are known to be right
  * @throws OtaError `artifact-missing`, `artifact-size-mismatch`, `artifact-hash-mismatch`
  */
-export async function verifyArtifact(path: string, artifact: Artifact): Promise<void> {
+export async function verifyArtifact(
+  path: string,
+  artifact: Artifact,
+  sink?: (chunk: Uint8Array) => void,
+): Promise<void> {
   await requireSize(path, artifact);
-  requireHash(path, artifact, await readBinary(path));
+  requireHash(path, artifact, await readBinary(path, sink));
 }
 
 /** Reads an artifact whole, and verifies the bytes that it returns. @throws OtaError as `verifyArtifact` */

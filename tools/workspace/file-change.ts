@@ -57,7 +57,9 @@ export async function changeFiles<T>(use: (change: FileChange) => Promise<T>): P
         .rename(temporaryPath, path)
         .catch((error) => Promise.reject(asWriteFailure(path, error)));
     }
-    for (const path of removals) await fs.remove(path);
+    for (const path of removals) {
+      await fs.remove(path).catch((error) => Promise.reject(asWriteFailure(path, error)));
+    }
     return result;
   } catch (error) {
     for (const { temporaryPath } of staged) await fs.remove(temporaryPath);

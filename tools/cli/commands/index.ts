@@ -3,6 +3,11 @@ import type { CommandEntry } from '../command.ts';
 /** All verbs, in the order of `ota --help`. A command's file is loaded only when it runs. */
 export const commands: readonly CommandEntry[] = [
   {
+    usage: 'init',
+    summary: 'make the workspace of a new product',
+    load: async () => (await import('./init.ts')).initCommand,
+  },
+  {
     usage: 'package',
     summary: 'make a release from a build',
     load: async () => (await import('./package.ts')).packageCommand,
@@ -24,8 +29,23 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     usage: 'verify',
-    summary: 'check the files of releases: sizes, hashes, orphans',
+    summary: 'check the files of releases: sizes, hashes, signatures, orphans',
     load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  {
+    usage: 'list',
+    summary: 'list versions with date, size, chip, signatures and label',
+    load: async () => (await import('./list.ts')).listCommand,
+  },
+  {
+    usage: 'prune',
+    summary: 'remove the oldest versions',
+    load: async () => (await import('./prune.ts')).pruneCommand,
+  },
+  {
+    usage: 'export',
+    summary: 'publish a release in the format of another tool',
+    load: async () => (await import('./export.ts')).exportCommand,
   },
   {
     usage: 'keygen',
