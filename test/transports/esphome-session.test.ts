@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { errorCodes } from '../../tools/core/error-codes.ts';
 import { explainBreak } from '../../tools/transports/esphome/failures.ts';
@@ -166,6 +167,27 @@ describe('an upload session', () => {
       const hungUp = failure ?? explainBreak({ kind: 'closed' }, state);
       if (whole[0] !== 0 && whole[0] !== 0xff) expect(hungUp.code).toBe('device-wrong-protocol');
     }
+  });
+});
+
+describe('a session with bytes that nobody expects', () => {
+  const given = answers.map(([, answer]) => answer);
+
+  it('ends with a failure that has a code, or waits; it never crashes', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(given.length),
+        fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 4 }),
+        fc.boolean(),
+        (honest, rest, encrypted) => {
+          const encryptionKey = encrypted ? { encryptionKey: Buffer.alloc(32, 3) } : {};
+          const { failure, summary } = upload([...given.slice(0, honest), ...rest], encryptionKey);
+          if (failure !== undefined) expect(errorCodes).toHaveProperty(failure.code);
+          if (summary !== undefined) expect(honest).toBeGreaterThan(0);
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 });
 

@@ -100,6 +100,8 @@ export const errorCodes = {
 
   'secret-literal': { exit: 2, meaning: 'A secret would be written into a manifest.' },
 
+  'encryption-key-invalid': { exit: 2, meaning: 'An encryption key is not 32 bytes in base64.' },
+
   // doing it
   'binary-changed': { exit: 1, meaning: 'The firmware binary changed while it was read.' },
   'write-failed': {

@@ -20,6 +20,8 @@ export interface DeviceTalk {
   readData(mostBytes: number): Promise<Uint8Array>;
   /** Gives an answer, unless a fault stands in its place. */
   answer(step: EsphomeStep, ...bytes: readonly number[]): Promise<void>;
+  /** Whether a fault puts an error in place of this answer. */
+  refuses(step: EsphomeStep): boolean;
   /** Answers with an error and ends the session. */
   fail(answer: number): never;
   /** Acts on faults that wait for so many image bytes. */
@@ -104,6 +106,7 @@ export function createDeviceTalk(
       for (let count = 0; count < times; count += 1)
         connection.send(link.wrap(Uint8Array.from(bytes)));
     },
+    refuses: (step) => faults.some(({ at, does }) => at === step && does === 'error'),
     fail(answer) {
       connection.send(link.wrap(Uint8Array.of(answer)));
       throw stopped(`answers 0x${answer.toString(16)}`);

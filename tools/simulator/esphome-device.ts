@@ -44,6 +44,8 @@ export interface EsphomeDevice {
   readonly sessions: number;
   /** Uploads that were committed. */
   readonly updates: number;
+  /** When every client so far has been served, and the device runs what they left. */
+  idle(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -88,7 +90,7 @@ export async function startEsphomeDevice(
     const faults = (options.faults ?? []).filter((fault) => number <= (fault.sessions ?? number));
     const how = await serveSession(socket, setup, faults, options.delayMs);
     notify({ kind: 'ended', number, how });
-    if (how !== 'committed') return;
+    if (!setup.flash.bootsUpdate) return;
     updates += 1;
     await reboot(faults.some(({ does }) => does === 'old-image'));
   };
@@ -115,6 +117,7 @@ export async function startEsphomeDevice(
     get updates() {
       return updates;
     },
+    idle: () => queue,
     async close() {
       closed = true;
       clearTimeout(bootTimer);

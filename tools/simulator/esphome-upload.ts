@@ -127,6 +127,7 @@ async function receiveImage(
     talk.fail(form.sha256 ? 0x95 : 0x8b);
   }
   if (!isImage()) talk.fail(0x84);
-  writer.commit();
+  // What happens to the last answer does not undo the update.
+  if (!talk.refuses('committed')) writer.commit();
   await talk.answer('committed', 0x45);
 }

@@ -27,6 +27,8 @@ export interface VirtualFlash {
   /** What runs now. */
   readonly running: SlotContent | undefined;
   begin(): FlashWriter;
+  /** Whether an update was committed since the last boot. */
+  readonly bootsUpdate: boolean;
   /** Boots the slot that was committed last; with `keepOld` the bootloader falls back to the old one. */
   reboot(options?: { readonly keepOld?: boolean }): void;
 }
@@ -59,6 +61,9 @@ export function createVirtualFlash(options: FlashOptions = {}): VirtualFlash {
     slots,
     get running() {
       return slots[runningSlot];
+    },
+    get bootsUpdate() {
+      return bootSlot !== runningSlot;
     },
     begin() {
       const target = otherSlot(runningSlot);

@@ -1,0 +1,186 @@
+import { randomBytes } from 'node:crypto';
+import channelSchema from '../../schemas/channel-esphome.schema.json' with { type: 'json' };
+import { OtaError } from '../core/errors.ts';
+import { decodeEncryptionKey, encryptionKeyMeaning } from '../core/fleet/encryption-key.ts';
+import type {
+  Delivery,
+  DeviceTarget,
+  Payload,
+  Receipt,
+  SendContext,
+  Transport,
+} from '../core/release/delivery.ts';
+import { defineTransport } from './define.ts';
+import { driveSession } from './esphome/drive.ts';
+import { type ChipFamily, choosePorts, familyOf } from './esphome/ports.ts';
+import { platformPort } from './esphome/protocol.ts';
+import { createSession, type SessionOptions, type SessionSummary } from './esphome/session.ts';
+import { createUploadCache, type UploadCache } from './esphome/upload-cache.ts';
+import { type Dialed, dial } from './lan/dial.ts';
+import { createResolver, type Resolver } from './lan/resolve.ts';
+
+/** `deployment.channels.esphome` (schemas/channel-esphome.schema.json). */
+interface EsphomeChannel {
+  readonly port?: number;
+  readonly password?: string;
+  readonly encryption_key?: string;
+  /** Seconds. */
+  readonly timeout?: number;
+}
+
+const defaultTimeoutS = 60;
+
+/**
+ * Blocks under way without an acknowledgement. 128 KiB fill any LAN. After trouble the next attempt goes in
+ * lock step: then no unread bytes turn a device's last word into a mere reset.
+ */
+const windowBlocks = 16;
+
+/** What the transport finds on the network; tests bring their own. */
+export interface EsphomeTransportSetup {
+  readonly resolve?: Resolver;
+  readonly usualPorts?: Readonly<Record<ChipFamily, number>>;
+}
+
+type Network = Required<EsphomeTransportSetup>;
+
+/** ESPHome's native OTA protocol: one delivery for each device. */
+export function createEsphomeTransport(setup: EsphomeTransportSetup = {}): Transport {
+  const network = { resolve: createResolver(), usualPorts: platformPort, ...setup };
+  return defineTransport<EsphomeChannel>({
+    name: 'esphome',
+    summary: "push to devices over ESPHome's native OTA protocol",
+    schema: channelSchema,
+    example: { timeout: 60, password: '${OTA_PASSWORD}' },
+    prepare(channel, { devices }) {
+      requireKey(channel.encryption_key);
+      const cache = createUploadCache();
+      return devices.map((device) => prepareDevice(channel, device, cache, network));
+    },
+  });
+}
+
+export const esphomeTransport: Transport = createEsphomeTransport();
+
+function prepareDevice(
+  channel: EsphomeChannel,
+  device: DeviceTarget,
+  cache: UploadCache,
+  network: Network,
+): Delivery {
+  const port = device.port ?? channel.port;
+  const password = device.password ?? channel.password;
+  const encryptionKey = device.encryptionKey ?? channel.encryption_key;
+  const timeoutS = channel.timeout ?? defaultTimeoutS;
+  requireKey(encryptionKey);
+  return {
+    destination: destinationOf(device, port),
+    settings: {
+      host: device.host,
+      port: port ?? 'by chip',
+      timeout: timeoutS,
+      ...(password === undefined ? {} : { password: '***' }),
+      ...(encryptionKey === undefined ? {} : { encryption_key: '***' }),
+    },
+    async send(payload, context) {
+      const options = sessionOptions(password, encryptionKey, context.attempt);
+      const timeoutMs = context.timeoutMs ?? timeoutS * 1000;
+      const family = familyOf(await cache.image(payload));
+      // Only an ESP8266 asks for gzip, and older ones hang up on a client that takes a second to think.
+      if (family === 'esp8266') await cache.body(payload, { gzip: true, checksum: 'md5' });
+      const ports = choosePorts(port, family, network.usualPorts);
+      const dialed = await dial({
+        host: device.host,
+        ports,
+        timeoutMs,
+        signal: context.signal,
+        resolve: network.resolve,
+      });
+      const summary = await push(dialed, options, { payload, context, timeoutMs, cache });
+      return receiptOf(summary, dialed, ports, options);
+    },
+  };
+}
+
+/** @throws OtaError `encryption-key-invalid`; a placeholder passes, it is filled before anything is sent */
+function requireKey(text: string | undefined): void {
+  if (text === undefined || text.startsWith('${') || decodeEncryptionKey(text) !== undefined)
+    return;
+  throw new OtaError(
+    'encryption-key-invalid',
+    `the encryption key is not ${encryptionKeyMeaning}`,
+    {
+      hint: 'Copy it from `api: encryption: key:` of the ESPHome configuration.',
+    },
+  );
+}
+
+function sessionOptions(
+  password: string | undefined,
+  encryptionKey: string | undefined,
+  attempt: number,
+): SessionOptions {
+  const key = encryptionKey === undefined ? undefined : decodeEncryptionKey(encryptionKey);
+  return {
+    random: randomBytes,
+    windowBlocks: attempt === 1 ? windowBlocks : 1,
+    ...(password === undefined ? {} : { password }),
+    ...(key === undefined ? {} : { encryptionKey: key }),
+  };
+}
+
+async function push(
+  { socket }: Dialed,
+  options: SessionOptions,
+  run: {
+    readonly payload: Payload;
+    readonly context: SendContext;
+    readonly timeoutMs: number;
+    readonly cache: UploadCache;
+  },
+): Promise<SessionSummary> {
+  const { payload, context, timeoutMs, cache } = run;
+  const { sizeBytes } = payload.facts;
+  return driveSession(socket, createSession(options), {
+    timeoutMs,
+    signal: context.signal,
+    load: (step) => cache.body(payload, step),
+    // A gzip body is shorter than the image; progress is told in bytes of the image.
+    onProgress: (delivered, total) =>
+      context.onProgress(Math.round((delivered / total) * sizeBytes)),
+  });
+}
+
+function receiptOf(
+  summary: SessionSummary,
+  dialed: Dialed,
+  ports: readonly number[],
+  options: SessionOptions,
+): Receipt {
+  const warnings: string[] = [];
+  if (dialed.port !== ports[0]) {
+    warnings.push(`port ${ports[0]} refused; the device was reached on ${dialed.port}`);
+  }
+  if (options.password !== undefined && summary.authentication === 'none' && !summary.encrypted) {
+    warnings.push('a password was given, but the device asked for none');
+  }
+  const traits = [
+    `protocol ${summary.protocolVersion}`,
+    summary.encrypted ? 'encrypted' : 'in the clear',
+    ...(summary.authentication === 'none'
+      ? []
+      : [`password by ${summary.authentication.toUpperCase()}`]),
+    ...(summary.gzip ? [`gzip, ${summary.sentBytes} bytes`] : []),
+  ];
+  return {
+    sentBytes: summary.sentBytes,
+    warnings,
+    answer: `committed, rebooting (${traits.join(', ')})`,
+  };
+}
+
+function destinationOf(device: DeviceTarget, port: number | undefined): string {
+  const host = device.host.includes(':') && port !== undefined ? `[${device.host}]` : device.host;
+  const address = port === undefined ? host : `${host}:${port}`;
+  return device.name === undefined ? address : `${device.name} (${address})`;
+}
