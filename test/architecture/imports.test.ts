@@ -26,7 +26,16 @@ const houseRules: Record<string, { folders: string[]; packages: string[] }> = {
   },
   transports: {
     folders: ['core'],
-    packages: ['mqtt', 'mqtt-packet', 'ws', 'undici', 'ajv', 'node:*'],
+    packages: [
+      'multicast-dns',
+      'dns-packet',
+      'mqtt',
+      'mqtt-packet',
+      'ws',
+      'undici',
+      'ajv',
+      'node:*',
+    ],
   },
   messaging: { folders: ['core'], packages: ['mqtt', 'ajv', 'node:*'] },
   service: {

@@ -5,7 +5,9 @@ import {
   type EsphomeDeviceOptions,
   startEsphomeDevice,
 } from '../../tools/simulator/esphome-device.ts';
+import { generations } from '../../tools/simulator/firmware.ts';
 import { connectRaw } from '../support/raw-client.ts';
+import { passTime, stopTime } from '../support/time.ts';
 import {
   readTranscript,
   recordedImage,
@@ -122,11 +124,12 @@ describe('a virtual device', () => {
     ['2024.10', 'ff'],
     ['2026.9', ''],
   ] as const)('gives up on a silent client (%s)', async (generation, farewell) => {
-    const limit = { ms: 30, per: generation === '2024.10' ? 'message' : 'session' } as const;
-    const device = await start({ generation, firmware: { handshakeLimit: limit } });
+    stopTime();
+    const device = await start({ generation });
     const client = await connectRaw(device.port);
     client.send(hello);
     await client.read(2);
+    await passTime(generations[generation].handshakeLimit.ms ?? 0);
     expect((await client.rest()).toString('hex')).toBe(farewell);
   });
 

@@ -9,7 +9,7 @@ import {
   startEsphomeDevice,
 } from '../../tools/simulator/esphome-device.ts';
 import { createEsphomeTransport } from '../../tools/transports/esphome.ts';
-import { contextOf, factsOf, payloadOf } from './delivery.ts';
+import { factsOf, payloadOf, sendContext } from './deliveries.ts';
 
 export const image = buildImage({
   chip: 'esp32s3',
@@ -38,18 +38,20 @@ export async function runs(device: EsphomeDevice): Promise<boolean> {
 
 export type Push = Partial<DeviceTarget> & { bytes?: Uint8Array; channel?: object };
 
-/** Pushes the image, or other bytes, to a device on this machine. */
+/** Pushes the image, or other bytes, to a device on this machine; `progress` fills while it runs. */
 export function push(
   { bytes = image, channel = {}, ...device }: Push,
   changes: Partial<SendContext> = {},
-): Promise<Receipt> & { readonly context: ReturnType<typeof contextOf> } {
+): Promise<Receipt> & { readonly progress: readonly number[] } {
   const [delivery] = transport.prepare(channel, {
     artifact: factsOf(bytes),
     devices: [{ host: '127.0.0.1', ...device }],
   });
-  const context = contextOf(changes);
+  const progress: number[] = [];
+  const onProgress = (sentBytes: number) => void progress.push(sentBytes);
+  const context = sendContext({ timeoutMs: 5000, onProgress, ...changes });
   const sent = delivery?.send(payloadOf(bytes), context) ?? Promise.reject(new Error('none'));
-  return Object.assign(sent, { context });
+  return Object.assign(sent, { progress });
 }
 
 /** Has a server listen until the test ends. */

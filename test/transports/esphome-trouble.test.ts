@@ -1,8 +1,11 @@
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it, vi } from 'vitest';
 import { createVirtualFlash } from '../../tools/simulator/virtual-flash.ts';
 import { image, listen, push, runs, start } from '../support/esphome.ts';
+import { connectRaw } from '../support/raw-client.ts';
+import { passTime, stopTime } from '../support/time.ts';
 
 describe('trouble on the way', () => {
   it('drops in the middle of the image may be tried again, and the next attempt succeeds', async () => {
@@ -40,40 +43,48 @@ describe('trouble on the way', () => {
   });
 
   it('a slow flash is no trouble', async () => {
-    const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-    const flash = createVirtualFlash({
-      bytesPerSecond: 400_000,
-      wait,
-      now: () => performance.now(),
-    });
-    const device = await start({ flash, delayMs: 1 });
-    await push({ port: device.port }, { timeoutMs: 100 });
+    let nowMs = 0;
+    const wait = async (ms: number): Promise<void> => {
+      nowMs += ms;
+      await turn();
+    };
+    const flash = createVirtualFlash({ bytesPerSecond: 100_000, wait, now: () => nowMs });
+    const device = await start({ flash });
+    await push({ port: device.port });
     expect(await runs(device)).toBe(true);
+    expect(nowMs).toBeCloseTo((image.length / 100_000) * 1000, -1);
   });
 
   it('a device that stops acknowledging is given up in time, without the last block', async () => {
+    stopTime();
     const device = await start({ faults: [{ at: 'acknowledge', does: 'mute' }] });
-    const sent = push({ port: device.port }, { timeoutMs: 60 });
-    await expect(sent).rejects.toMatchObject({
+    const sent = push({ port: device.port }, { timeoutMs: 60_000 });
+    const failure = expect(sent).rejects.toMatchObject({
       code: 'timeout',
       retryable: true,
-      retryAfterMs: 105_000 - 60,
+      retryAfterMs: 45_000,
     });
+    await vi.waitUntil(() => device.sessions === 1);
+    await passTime(60_000);
+    await failure;
     await device.idle();
     expect(device.updates).toBe(0);
   });
 
   it('a device that serves somebody else is busy', async () => {
-    const device = await start({ faults: [{ at: 'prepared', does: 'stall' }] });
-    const first = push({ port: device.port });
-    const stopped = new AbortController();
-    await expect(push({ port: device.port }, { timeoutMs: 50 })).rejects.toMatchObject({
-      code: 'device-busy',
+    stopTime();
+    const device = await start({ firmware: { handshakeLimit: { ms: undefined, per: 'message' } } });
+    const other = await connectRaw(device.port);
+    other.send(Buffer.from('6c26f75c45', 'hex'));
+    await other.read(2);
+    const failure = expect(push({ port: device.port })).rejects.toMatchObject({
+      code: 'timeout',
+      message: expect.stringContaining('busy'),
       retryable: true,
     });
-    stopped.abort();
-    await device.close();
-    await expect(first).rejects.toMatchObject({ code: 'connection-failed' });
+    await passTime(5000);
+    await failure;
+    other.close();
   });
 
   it('a web server and an SSH server are called by their name', async () => {

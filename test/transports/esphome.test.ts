@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Generation, generations } from '../../tools/simulator/firmware.ts';
 import { createEsphomeTransport } from '../../tools/transports/esphome.ts';
-import { contextOf, factsOf, payloadOf } from '../support/delivery.ts';
+import { factsOf, payloadOf, sendContext } from '../support/deliveries.ts';
 import { encryptionKey, image, key, push, runs, start, transport } from '../support/esphome.ts';
 
 const generationNames = Object.keys(generations) as Generation[];
@@ -41,7 +41,7 @@ describe('a push', () => {
     const receipt = await sent;
     expect(receipt.sentBytes).toBeLessThan(2000);
     expect(receipt.answer).toContain('gzip');
-    expect(sent.context.progress.at(-1)).toBe(bytes.length);
+    expect(sent.progress.at(-1)).toBe(bytes.length);
     await device.idle();
     expect(device.updates).toBe(1);
   });
@@ -65,7 +65,7 @@ describe('a push', () => {
     const device = await start({});
     const sent = push({ port: device.port });
     await sent;
-    const { progress } = sent.context;
+    const { progress } = sent;
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
     expect(progress.at(-1)).toBe(image.length);
   });
@@ -141,7 +141,7 @@ describe('a password or key that does not fit', () => {
     const bad = ['short', Buffer.alloc(32).toString('base64'), `${encryptionKey} `];
     for (const text of bad) {
       expect(() => push({ encryptionKey: text })).toThrow(
-        expect.objectContaining({ code: 'encryption-key-invalid' }),
+        expect.objectContaining({ code: 'channel-invalid' }),
       );
     }
     expect(() => push({ channel: { encryption_key: 'short' } })).toThrow(
@@ -162,7 +162,7 @@ describe('the port', () => {
     const send = (bytes: Uint8Array, channel = {}) =>
       own
         .prepare(channel, { artifact: factsOf(bytes), devices: [{ host: 'lamp.local' }] })[0]
-        ?.send(payloadOf(bytes), contextOf());
+        ?.send(payloadOf(bytes), sendContext());
     expect(await send(image)).toMatchObject({
       warnings: [`port ${closed.port} refused; the device was reached on ${device.port}`],
     });

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { dial } from '../../tools/transports/lan/dial.ts';
 import { findMdnsAddresses } from '../../tools/transports/lan/mdns.ts';
 import { createResolver, sortAddresses } from '../../tools/transports/lan/resolve.ts';
+import { findClosedPort } from '../support/peers.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -23,16 +24,6 @@ async function listen(host: string): Promise<number> {
   await once(server, 'listening');
   closers.push(() => void server.close());
   return (server.address() as AddressInfo).port;
-}
-
-/** A port on which nothing listens: one that was just given back. */
-async function freePort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer().listen(0, host);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 describe('resolving a host', () => {
@@ -171,16 +162,16 @@ describe('connecting', () => {
 
   it('tries the other port when the first one refuses', async () => {
     const port = await listen('127.0.0.1');
-    const dialed = await dial(options([await freePort(), port], ['127.0.0.1']));
+    const dialed = await dial(options([await findClosedPort(), port], ['127.0.0.1']));
     expect(dialed.port).toBe(port);
     dialed.socket.destroy();
   });
 
   it('says which ports of which addresses refused', async () => {
-    const ports = [await freePort(), await freePort()];
+    const ports = [await findClosedPort(), await findClosedPort()];
     await expect(dial(options(ports, ['127.0.0.1']))).rejects.toMatchObject({
       code: 'connection-refused',
-      message: `nothing listens on port ${ports[0]} or ${ports[1]} of lamp.local (127.0.0.1)`,
+      message: `nothing listens at port ${ports[0]} or ${ports[1]} of lamp.local (127.0.0.1) (ECONNREFUSED)`,
       retryable: true,
     });
   });

@@ -100,8 +100,6 @@ export const errorCodes = {
 
   'secret-literal': { exit: 2, meaning: 'A secret would be written into a manifest.' },
 
-  'encryption-key-invalid': { exit: 2, meaning: 'An encryption key is not 32 bytes in base64.' },
-
   // doing it
   'binary-changed': { exit: 1, meaning: 'The firmware binary changed while it was read.' },
   'write-failed': {
@@ -140,10 +138,6 @@ export const errorCodes = {
   'http-redirect': { exit: 1, meaning: 'A redirect cannot be followed safely.' },
 
   // a device on the network
-  'device-busy': {
-    exit: 1,
-    meaning: 'The device accepts the connection but says nothing; it serves one upload at a time.',
-  },
   'device-wrong-protocol': {
     exit: 1,
     meaning: 'Something else listens on the port of the device.',

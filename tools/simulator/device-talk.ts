@@ -39,12 +39,16 @@ const handshakeRejected = 'Handshake MAC failure';
 /** Sent when a field is not the one frame that it must be. */
 const unknownError = 0xff;
 
-/** @param now monotonic milliseconds, for limits on a whole handshake */
-export function createDeviceTalk(
-  connection: Connection,
-  faults: readonly EsphomeFault[],
-  now: () => number,
-): DeviceTalk {
+export interface DeviceTalkOptions {
+  readonly faults: readonly EsphomeFault[];
+  /** Monotonic milliseconds, for limits on a whole handshake. */
+  now(): number;
+  /** Called when a fault makes the device fall silent. */
+  onStall?(): void;
+}
+
+export function createDeviceTalk(connection: Connection, options: DeviceTalkOptions): DeviceTalk {
+  const { faults, now } = options;
   const startedAt = now();
   const acted = new Set<EsphomeFault>();
   const { inbox } = connection;
@@ -77,6 +81,7 @@ export function createDeviceTalk(
       throw stopped('resets');
     }
     if (fault.does === 'stall') {
+      options.onStall?.();
       await connection.ended;
       throw stopped('stalled');
     }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createConnection, SessionStop } from './connection.ts';
-import { createDeviceTalk } from './device-talk.ts';
+import { type Connection, createConnection, SessionStop } from './connection.ts';
+import { createDeviceTalk, type DeviceTalkOptions } from './device-talk.ts';
 import { type EsphomeSetup, serveUpload } from './esphome-upload.ts';
 import type { EsphomeFault } from './faults.ts';
 import { type EsphomeFirmware, type Generation, generations } from './firmware.ts';
@@ -22,7 +22,7 @@ export interface EsphomeDeviceOptions
   readonly host?: string;
   /** One way, added to everything that travels. */
   readonly delayMs?: number;
-  /** How long nothing listens after a success, while it boots. Default 0. */
+  /** How long nothing listens after a success, while it boots. Default 0: boots in no time. */
   readonly downtimeMs?: number;
   readonly random?: (sizeBytes: number) => Uint8Array;
   /** Told what happens, for logs and tests. */
@@ -31,6 +31,7 @@ export interface EsphomeDeviceOptions
 
 export type EsphomeDeviceEvent =
   | { readonly kind: 'session'; readonly number: number }
+  | { readonly kind: 'stalled'; readonly number: number }
   | { readonly kind: 'ended'; readonly number: number; readonly how: string }
   | { readonly kind: 'rebooting' }
   | { readonly kind: 'ready'; readonly port: number };
@@ -59,7 +60,7 @@ export async function startEsphomeDevice(
     flash: options.flash ?? createVirtualFlash(),
     random: options.random ?? randomBytes,
   };
-  const host = options.host ?? '127.0.0.1';
+  const { host = '127.0.0.1', downtimeMs = 0 } = options;
   const notify = options.notify ?? (() => {});
   const sockets = new Set<Socket>();
   let server: Server;
@@ -88,20 +89,23 @@ export async function startEsphomeDevice(
     const number = sessions;
     notify({ kind: 'session', number });
     const faults = (options.faults ?? []).filter((fault) => number <= (fault.sessions ?? number));
-    const how = await serveSession(socket, setup, faults, options.delayMs);
+    const how = await serveSession(createConnection(socket, options.delayMs), setup, {
+      faults,
+      now: () => performance.now(),
+      onStall: () => notify({ kind: 'stalled', number }),
+    });
     notify({ kind: 'ended', number, how });
     if (!setup.flash.bootsUpdate) return;
     updates += 1;
-    await reboot(faults.some(({ does }) => does === 'old-image'));
+    reboot(faults.some(({ does }) => does === 'old-image'));
   };
-  const reboot = async (keepOld: boolean): Promise<void> => {
+  const reboot = (keepOld: boolean): void => {
     notify({ kind: 'rebooting' });
     setup.flash.reboot({ keepOld });
+    if (downtimeMs === 0 || closed) return;
     server.close();
     for (const socket of sockets) socket.destroySoon();
-    if (closed) return;
-    if ((options.downtimeMs ?? 0) === 0) await listen();
-    else bootTimer = setTimeout(() => void (closed || listen()), options.downtimeMs);
+    bootTimer = setTimeout(() => void (closed || listen()), downtimeMs);
   };
 
   await listen();
@@ -134,13 +138,11 @@ const lastWordLimitMs = 1000;
 
 /** One client, from its first byte to the end. Says how it ended. */
 async function serveSession(
-  socket: Socket,
+  connection: Connection,
   setup: EsphomeSetup,
-  faults: readonly EsphomeFault[],
-  delayMs: number | undefined,
+  options: DeviceTalkOptions,
 ): Promise<string> {
-  const connection = createConnection(socket, delayMs);
-  const talk = createDeviceTalk(connection, faults, () => performance.now());
+  const talk = createDeviceTalk(connection, options);
   try {
     await serveUpload(talk, setup);
   } catch (error) {

@@ -11,7 +11,7 @@ export interface EsphomeFirmware {
   readonly sha256Checksum: boolean;
   readonly noise: boolean;
   /** Silence allowed for each message, or for the whole handshake. */
-  readonly handshakeLimit: { readonly ms: number; readonly per: 'message' | 'session' };
+  readonly handshakeLimit: { readonly ms: number | undefined; readonly per: 'message' | 'session' };
   /** Silence allowed while image data is expected; older firmware waits for ever. */
   readonly dataLimitMs: number | undefined;
   /** Bytes that it reads and writes at a time. */

@@ -5,6 +5,8 @@ export interface SlotContent {
   readonly sizeBytes: number;
   /** Lowercase hex. */
   readonly sha256: string;
+  /** Only in a flash that keeps its bytes. */
+  readonly bytes?: Buffer;
 }
 
 /** An update being written into the slot that does not run. */
@@ -36,6 +38,8 @@ export interface VirtualFlash {
 export interface FlashOptions {
   /** Default 1.75 MB, as in a common 4 MB layout. */
   readonly slotBytes?: number;
+  /** Keeps what was written, not only its hash. */
+  readonly keepsBytes?: boolean;
   /** Default: as fast as the machine. */
   readonly bytesPerSecond?: number;
   /** Sleeps; passed in so that tests own the time. */
@@ -68,7 +72,7 @@ export function createVirtualFlash(options: FlashOptions = {}): VirtualFlash {
     begin() {
       const target = otherSlot(runningSlot);
       slots[target] = undefined;
-      return createWriter(pace, (content) => {
+      return createWriter(pace, options.keepsBytes === true, (content) => {
         slots[target] = content;
         bootSlot = target;
       });
@@ -82,12 +86,14 @@ export function createVirtualFlash(options: FlashOptions = {}): VirtualFlash {
 
 function createWriter(
   pace: (sizeBytes: number) => Promise<void>,
+  keepsBytes: boolean,
   onCommit: (content: SlotContent) => void,
 ): FlashWriter {
   const hashes: Record<'md5' | 'sha256', Hash> = {
     md5: createHash('md5'),
     sha256: createHash('sha256'),
   };
+  const kept: Uint8Array[] = [];
   let writtenBytes = 0;
   let firstByte: number | undefined;
   const digest = (algorithm: 'md5' | 'sha256') => hashes[algorithm].copy().digest('hex');
@@ -95,6 +101,7 @@ function createWriter(
     async write(bytes) {
       firstByte ??= bytes[0];
       writtenBytes += bytes.length;
+      if (keepsBytes) kept.push(bytes);
       hashes.md5.update(bytes);
       hashes.sha256.update(bytes);
       await pace(bytes.length);
@@ -106,7 +113,12 @@ function createWriter(
       return firstByte;
     },
     digest,
-    commit: () => onCommit({ sizeBytes: writtenBytes, sha256: digest('sha256') }),
+    commit: () =>
+      onCommit({
+        sizeBytes: writtenBytes,
+        sha256: digest('sha256'),
+        ...(keepsBytes ? { bytes: Buffer.concat(kept) } : {}),
+      }),
   };
 }
 

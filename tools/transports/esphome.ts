@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import channelSchema from '../../schemas/channel-esphome.schema.json' with { type: 'json' };
-import { OtaError } from '../core/errors.ts';
 import { decodeEncryptionKey, encryptionKeyMeaning } from '../core/fleet/encryption-key.ts';
 import type {
   Delivery,
@@ -10,6 +9,7 @@ import type {
   SendContext,
   Transport,
 } from '../core/release/delivery.ts';
+import { createChannelCheck } from './channel-check.ts';
 import { defineTransport } from './define.ts';
 import { driveSession } from './esphome/drive.ts';
 import { type ChipFamily, choosePorts, familyOf } from './esphome/ports.ts';
@@ -53,14 +53,14 @@ export function createEsphomeTransport(setup: EsphomeTransportSetup = {}): Trans
     schema: channelSchema,
     example: { timeout: 60, password: '${OTA_PASSWORD}' },
     prepare(channel, { devices }) {
-      requireKey(channel.encryption_key);
+      requireKeys(channel, devices);
       const cache = createUploadCache();
       return devices.map((device) => prepareDevice(channel, device, cache, network));
     },
   });
 }
 
-export const esphomeTransport: Transport = createEsphomeTransport();
+export const esphome: Transport = createEsphomeTransport();
 
 function prepareDevice(
   channel: EsphomeChannel,
@@ -72,7 +72,6 @@ function prepareDevice(
   const password = device.password ?? channel.password;
   const encryptionKey = device.encryptionKey ?? channel.encryption_key;
   const timeoutS = channel.timeout ?? defaultTimeoutS;
-  requireKey(encryptionKey);
   return {
     destination: destinationOf(device, port),
     settings: {
@@ -102,17 +101,16 @@ function prepareDevice(
   };
 }
 
-/** @throws OtaError `encryption-key-invalid`; a placeholder passes, it is filled before anything is sent */
-function requireKey(text: string | undefined): void {
-  if (text === undefined || text.startsWith('${') || decodeEncryptionKey(text) !== undefined)
-    return;
-  throw new OtaError(
-    'encryption-key-invalid',
-    `the encryption key is not ${encryptionKeyMeaning}`,
-    {
-      hint: 'Copy it from `api: encryption: key:` of the ESPHome configuration.',
-    },
-  );
+/** Checks the keys that the schema cannot. A placeholder passes: it is filled before anything is sent. */
+function requireKeys(channel: EsphomeChannel, devices: readonly DeviceTarget[]): void {
+  const check = createChannelCheck('esphome');
+  const add = (path: string, key: string | undefined): void => {
+    if (key === undefined || key.startsWith('${') || decodeEncryptionKey(key) !== undefined) return;
+    check.add(path, `must be ${encryptionKeyMeaning}`);
+  };
+  add('encryption_key', channel.encryption_key);
+  for (const device of devices) add(`${device.host}: encryption_key`, device.encryptionKey);
+  check.finish();
 }
 
 function sessionOptions(

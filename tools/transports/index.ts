@@ -1,6 +1,7 @@
 import type { Transport } from '../core/release/delivery.ts';
+import { esphome } from './esphome.ts';
 import { https } from './https.ts';
 import { mqtt } from './mqtt.ts';
 
 /** All ways to reach a device, in the order in which help and errors list them. */
-export const transports: readonly Transport[] = [mqtt, https];
+export const transports: readonly Transport[] = [mqtt, https, esphome];

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { OtaError } from '../../core/errors.ts';
+import { cancelledError } from '../../core/errors.ts';
 import { explainBreak, type LinkBreak } from './failures.ts';
 import type { Session, SessionSummary } from './session.ts';
 import type { SessionStep, UploadBody } from './steps.ts';
@@ -46,7 +46,7 @@ export async function driveSession(
     }
   } catch (error) {
     socket.destroy();
-    if (options.signal.aborted) throw new OtaError('cancelled', 'stopped before it was done');
+    if (options.signal.aborted) throw cancelledError();
     throw error instanceof LinkBroken ? explainBreak(error.reason, session.state) : error;
   } finally {
     line.close();

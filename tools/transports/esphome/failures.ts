@@ -100,8 +100,8 @@ function explainSilence(silentMs: number, state: SessionState): DeliveryFailure 
   const { phase } = state;
   if (phase === 'greeting') {
     return new DeliveryFailure(
-      'device-busy',
-      `the connection was accepted, but nothing was said for ${seconds(silentMs)}`,
+      'timeout',
+      `the connection was accepted, but nothing was said for ${seconds(silentMs)}: the device may be busy`,
       {
         hint: 'A device serves one upload at a time: is another one running? Else restart the device, or check the port.',
         retryable: true,

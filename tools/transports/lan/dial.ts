@@ -1,6 +1,8 @@
 import { connect, type Socket } from 'node:net';
-import { OtaError } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-codes.ts';
+import { cancelledError, type OtaError } from '../../core/errors.ts';
 import { DeliveryFailure } from '../../core/release/delivery.ts';
+import { toNetworkFailure } from '../network-failure.ts';
 import type { Resolver } from './resolve.ts';
 
 export interface DialOptions {
@@ -41,12 +43,12 @@ export async function dial(options: DialOptions): Promise<Dialed> {
       const last = index === addresses.length - 1;
       const timeoutMs = last ? options.timeoutMs : Math.min(options.timeoutMs, longestDetourMs);
       try {
-        if (options.signal.aborted) throw cancelled();
+        if (options.signal.aborted) throw cancelledError();
         const socket = (options.connect ?? connectTcp)(address, port);
         await connected(socket, timeoutMs, options.signal);
         return { socket, address, port };
       } catch (error) {
-        if (options.signal.aborted) throw cancelled();
+        if (options.signal.aborted) throw cancelledError();
         refused ||= codeOf(error) === 'ECONNREFUSED';
         failures.push(error);
       }
@@ -59,7 +61,7 @@ export async function dial(options: DialOptions): Promise<Dialed> {
 function connected(socket: Socket, timeoutMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => fail(new DialTimeout(timeoutMs)), timeoutMs);
-    const abort = (): void => fail(cancelled());
+    const abort = (): void => fail(cancelledError());
     const done = (): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
@@ -87,35 +89,31 @@ class DialTimeout extends Error {
   }
 }
 
+/** What a person at the device can do, where the general hint speaks of servers. */
+const hints: Partial<Record<ErrorCode, string>> = {
+  'connection-refused':
+    'Is the device just starting? Else check the port, and that its firmware takes updates over the network.',
+  timeout: 'Is the device on, awake, and in a network that is reachable from here?',
+  'connection-failed': 'Is this machine in the same network as the device?',
+};
+
 /** Of several failures the most telling one: refused says that the device is there. */
 function explain(
   { host, ports }: DialOptions,
   addresses: readonly string[],
   failures: readonly unknown[],
-): DeliveryFailure {
-  const codes = failures.map(codeOf);
+): OtaError {
+  const telling =
+    failures.find((error) => codeOf(error) === 'ECONNREFUSED') ??
+    failures.find((error) => codeOf(error) === 'ETIMEDOUT') ??
+    failures.at(-1);
   const known = isSame(addresses, host) ? '' : ` (${addresses.join(', ')})`;
-  const at = `${host}${known}`;
-  const cause = failures.at(-1);
-  if (codes.includes('ECONNREFUSED')) {
-    const where = `port ${ports.join(' or ')}`;
-    return new DeliveryFailure('connection-refused', `nothing listens on ${where} of ${at}`, {
-      hint: 'Is the device just starting? Else check --port, and that its firmware has `ota:` configured.',
-      cause,
-      retryable: true,
-    });
-  }
-  if (codes.includes('ETIMEDOUT')) {
-    return new DeliveryFailure('timeout', `${at} does not answer`, {
-      hint: 'Is the device on, awake, and in a network that is reachable from here?',
-      cause,
-      retryable: true,
-    });
-  }
-  return new DeliveryFailure('connection-failed', `${at} cannot be reached (${codes.join(', ')})`, {
-    hint: 'Is this machine in the same network as the device?',
-    cause,
-    retryable: true,
+  const failure = toNetworkFailure(telling, `port ${ports.join(' or ')} of ${host}${known}`);
+  const hint = hints[failure.code] ?? failure.hint;
+  return new DeliveryFailure(failure.code, failure.message, {
+    retryable: failure instanceof DeliveryFailure && failure.retryable,
+    cause: telling,
+    ...(hint === undefined ? {} : { hint }),
   });
 }
 
@@ -124,9 +122,5 @@ function isSame(addresses: readonly string[], host: string): boolean {
 }
 
 function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error);
-}
-
-function cancelled(): OtaError {
-  return new OtaError('cancelled', 'stopped before it was done');
+  return (error as NodeJS.ErrnoException).code ?? '';
 }
