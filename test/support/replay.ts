@@ -6,11 +6,8 @@ import {
   type SessionOptions,
   type SessionSummary,
 } from '../../tools/transports/esphome/session.ts';
-import type {
-  SessionState,
-  SessionStep,
-  UploadBody,
-} from '../../tools/transports/esphome/steps.ts';
+import type { SessionState, SessionStep } from '../../tools/transports/esphome/steps.ts';
+import type { UploadBody } from '../../tools/transports/lan/upload-cache.ts';
 
 export type LoadStep = Extract<SessionStep, { kind: 'load' }>;
 

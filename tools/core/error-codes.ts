@@ -146,6 +146,10 @@ export const errorCodes = {
     exit: 1,
     meaning: 'The device answered what its protocol does not allow at that point.',
   },
+  'device-did-not-connect': {
+    exit: 1,
+    meaning: 'The device agreed to an update but did not fetch it from this machine.',
+  },
   'device-password-missing': { exit: 1, meaning: 'The device asks for a password; none is given.' },
   'device-encryption-required': {
     exit: 1,

@@ -12,12 +12,11 @@ import type {
 import { createChannelCheck } from './channel-check.ts';
 import { defineTransport } from './define.ts';
 import { driveSession } from './esphome/drive.ts';
-import { type ChipFamily, choosePorts, familyOf } from './esphome/ports.ts';
-import { platformPort } from './esphome/protocol.ts';
 import { createSession, type SessionOptions, type SessionSummary } from './esphome/session.ts';
-import { createUploadCache, type UploadCache } from './esphome/upload-cache.ts';
+import { destinationOf, type Network, portWarnings, realNetwork } from './lan/device.ts';
 import { type Dialed, dial } from './lan/dial.ts';
-import { createResolver, type Resolver } from './lan/resolve.ts';
+import { choosePorts, familyOf } from './lan/ports.ts';
+import { createUploadCache, type UploadCache } from './lan/upload-cache.ts';
 
 /** `deployment.channels.esphome` (schemas/channel-esphome.schema.json). */
 interface EsphomeChannel {
@@ -36,26 +35,19 @@ const defaultTimeoutS = 60;
  */
 const windowBlocks = 16;
 
-/** What the transport finds on the network; tests bring their own. */
-export interface EsphomeTransportSetup {
-  readonly resolve?: Resolver;
-  readonly usualPorts?: Readonly<Record<ChipFamily, number>>;
-}
-
-type Network = Required<EsphomeTransportSetup>;
-
 /** ESPHome's native OTA protocol: one delivery for each device. */
-export function createEsphomeTransport(setup: EsphomeTransportSetup = {}): Transport {
-  const network = { resolve: createResolver(), usualPorts: platformPort, ...setup };
+export function createEsphomeTransport(network: Partial<Network> = {}): Transport {
   return defineTransport<EsphomeChannel>({
     name: 'esphome',
-    summary: "push to devices over ESPHome's native OTA protocol",
+    summary: "pushes to devices over ESPHome's native OTA protocol",
     schema: channelSchema,
     example: { timeout: 60, password: '${OTA_PASSWORD}' },
     prepare(channel, { devices }) {
       requireKeys(channel, devices);
       const cache = createUploadCache();
-      return devices.map((device) => prepareDevice(channel, device, cache, network));
+      return devices.map((device) =>
+        prepareDevice(channel, device, cache, { ...realNetwork, ...network }),
+      );
     },
   });
 }
@@ -155,10 +147,7 @@ function receiptOf(
   ports: readonly number[],
   options: SessionOptions,
 ): Receipt {
-  const warnings: string[] = [];
-  if (dialed.port !== ports[0]) {
-    warnings.push(`port ${ports[0]} refused; the device was reached on ${dialed.port}`);
-  }
+  const warnings = portWarnings(ports, dialed.port);
   if (options.password !== undefined && summary.authentication === 'none' && !summary.encrypted) {
     warnings.push('a password was given, but the device asked for none');
   }
@@ -175,10 +164,4 @@ function receiptOf(
     warnings,
     answer: `committed, rebooting (${traits.join(', ')})`,
   };
-}
-
-function destinationOf(device: DeviceTarget, port: number | undefined): string {
-  const host = device.host.includes(':') && port !== undefined ? `[${device.host}]` : device.host;
-  const address = port === undefined ? host : `${host}:${port}`;
-  return device.name === undefined ? address : `${device.name} (${address})`;
 }

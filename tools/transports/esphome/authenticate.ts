@@ -1,5 +1,6 @@
+import { passwordMissing } from '../lan/failures.ts';
 import { answerChallenge, hexLength, type PasswordHash } from './auth.ts';
-import { explainUnexpected, passwordMissing } from './failures.ts';
+import { explainUnexpected } from './failures.ts';
 import { response } from './protocol.ts';
 import type { SessionSteps } from './steps.ts';
 import { readAnswer, readBytes, send, type Talk } from './talk.ts';

@@ -1,7 +1,8 @@
+import type { UploadBody } from '../lan/upload-cache.ts';
 import { explainUnexpected, partitionAccessMissing } from './failures.ts';
 import type { Negotiation } from './negotiate.ts';
 import { OTA_VERSION_1_0, otaType, response, UPLOAD_BLOCK_SIZE } from './protocol.ts';
-import type { SessionSteps, UploadBody } from './steps.ts';
+import type { SessionSteps } from './steps.ts';
 import { readAnswer, send, type Talk, takeAnswer } from './talk.ts';
 
 export interface DeliverOptions {

@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
 import { cancelledError } from '../../core/errors.ts';
-import { explainBreak, type LinkBreak } from './failures.ts';
+import { LinkBroken, leave, openLine } from '../lan/line.ts';
+import type { UploadBody } from '../lan/upload-cache.ts';
+import { explainBreak } from './failures.ts';
 import type { Session, SessionSummary } from './session.ts';
-import type { SessionStep, UploadBody } from './steps.ts';
+import type { SessionStep } from './steps.ts';
 
 export interface DriveOptions {
   /** The longest silence that is put up with. */
@@ -11,9 +13,6 @@ export interface DriveOptions {
   load(step: Extract<SessionStep, { kind: 'load' }>): Promise<UploadBody>;
   onProgress(deliveredBytes: number, totalBytes: number): void;
 }
-
-/** After a success the device hangs up; it gets so long to do it. */
-const farewellMs = 1000;
 
 /**
  * Moves bytes between a connected socket and a session until it ends. What has arrived is always read
@@ -26,7 +25,7 @@ export async function driveSession(
   session: Session,
   options: DriveOptions,
 ): Promise<SessionSummary> {
-  const line = listen(socket, session, options.signal);
+  const line = openLine(socket, session.receive, options.signal);
   let body: UploadBody | undefined;
   try {
     for (;;) {
@@ -51,66 +50,4 @@ export async function driveSession(
   } finally {
     line.close();
   }
-}
-
-class LinkBroken extends Error {
-  readonly reason: LinkBreak;
-
-  constructor(reason: LinkBreak) {
-    super(reason.kind, { cause: reason.kind === 'closed' ? reason.cause : undefined });
-    this.reason = reason;
-  }
-}
-
-/** Hears what the other side says, and that it says nothing more. */
-function listen(socket: Socket, session: Session, signal: AbortSignal) {
-  let fresh = false;
-  let over: LinkBreak | undefined;
-  let wake = (): void => {};
-  const hear = (bytes: Uint8Array): void => {
-    session.receive(bytes);
-    fresh = true;
-    wake();
-  };
-  const end = (cause?: unknown): void => {
-    over ??= { kind: 'closed', cause };
-    wake();
-  };
-  const drained = (): void => wake();
-  const closed = (): void => end();
-  socket.on('data', hear).on('end', closed).on('close', closed).on('error', end);
-  socket.on('drain', drained);
-  signal.addEventListener('abort', closed, { once: true });
-  if (signal.aborted) end();
-  return {
-    /** Until there are new bytes, or room to write. Throws `LinkBroken` when neither can be or came in time. */
-    async news(timeoutMs: number): Promise<void> {
-      if (!fresh && over === undefined) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(() => {
-            over ??= { kind: 'silent', silentMs: timeoutMs };
-            resolve();
-          }, timeoutMs);
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      }
-      if (!fresh && over !== undefined) throw new LinkBroken(over);
-      fresh = false;
-    },
-    close(): void {
-      socket.off('data', hear).off('drain', drained);
-      signal.removeEventListener('abort', closed);
-    },
-  };
-}
-
-/** Says goodbye without making anybody wait: the update is committed, whatever happens now. */
-function leave(socket: Socket): void {
-  socket.end();
-  socket.resume();
-  socket.setTimeout(farewellMs, () => socket.destroy());
-  socket.unref();
 }

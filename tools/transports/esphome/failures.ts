@@ -1,14 +1,9 @@
 import { DeliveryFailure } from '../../core/release/delivery.ts';
+import { mayHaveCommitted, seconds } from '../lan/failures.ts';
+import type { LinkBreak } from '../lan/line.ts';
 import { deviceDataLimitMs, deviceHandshakeLimitMs } from './protocol.ts';
 import { type DeviceRefusal, refusals } from './responses.ts';
 import { type Phase, phaseWords, type SessionState } from './steps.ts';
-
-/** How a connection ended that was not at its end. */
-export type LinkBreak =
-  /** The device closed in order, or reset the connection. */
-  | { readonly kind: 'closed'; readonly cause?: unknown }
-  /** Nothing was heard for so long. */
-  | { readonly kind: 'silent'; readonly silentMs: number };
 
 /** Turns an error answer (0x80..0xFF) into the failure to report. Unknown ones keep their number. */
 export function explainRefusal(answer: number, phase: Phase): DeliveryFailure {
@@ -123,30 +118,12 @@ function explainSilence(silentMs: number, state: SessionState): DeliveryFailure 
   );
 }
 
-function mayHaveCommitted(what: string): DeliveryFailure {
-  return new DeliveryFailure(
-    'device-may-have-committed',
-    `the whole image was sent, then ${what}: it may have been installed`,
-    {
-      hint: 'Check the device: does it come back with the new firmware? Push again only if it does not.',
-      retryable: false,
-    },
-  );
-}
-
 export function versionUnknown(version: number): DeliveryFailure {
   return new DeliveryFailure(
     'device-unsupported',
     `the device speaks version ${version} of the protocol; 1 and 2 are known`,
     { hint: 'A newer version of this tool may know it.', retryable: false },
   );
-}
-
-export function passwordMissing(): DeliveryFailure {
-  return new DeliveryFailure('device-password-missing', 'the device asks for a password', {
-    hint: 'Give it with --password, OTA_PASSWORD, --password-file or in the batch file. For firmware with `password: ""` give an empty one.',
-    retryable: false,
-  });
 }
 
 /** Fails closed: a key was configured, so nothing may travel in the clear. */
@@ -206,8 +183,4 @@ export function partitionAccessMissing(): DeliveryFailure {
 
 export function toHex(answer: number): string {
   return `0x${answer.toString(16).toUpperCase().padStart(2, '0')}`;
-}
-
-function seconds(ms: number): string {
-  return `${Number((ms / 1000).toFixed(1))} s`;
 }

@@ -64,9 +64,6 @@ export const NOISE_PROLOGUE_INIT = 'NoiseOTAInit';
 /** The refusal that means another key, or a negotiation that somebody changed on the way. */
 export const NOISE_MAC_FAILURE_REASON = 'Handshake MAC failure';
 
-/** TCP ports of the platforms, all changeable in the firmware with `ota: port:`. */
-export const platformPort = { esp32: 3232, esp8266: 8266 } as const;
-
 /** How long a device keeps a session that went silent: in the handshake from accept on, then without data. */
 export const deviceHandshakeLimitMs = 20_000;
 export const deviceDataLimitMs = 105_000;

@@ -1,3 +1,4 @@
+import type { UploadBody } from '../lan/upload-cache.ts';
 import type { PasswordHash } from './auth.ts';
 
 /** Where a session stands. What a broken connection means depends on it. */
@@ -32,12 +33,6 @@ export interface SessionState {
   readonly deliveredBytes: number;
   /** What arrived and was not understood yet, as text: it names whoever else listens on the port. */
   readonly strayText: string;
-}
-
-/** What will be sent, and its checksum in lowercase hex. */
-export interface UploadBody {
-  readonly bytes: Uint8Array;
-  readonly checksum: string;
 }
 
 /** What the session wants next from whoever drives it. */

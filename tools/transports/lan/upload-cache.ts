@@ -2,16 +2,20 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Payload } from '../../core/release/delivery.ts';
-import type { PasswordHash } from './auth.ts';
 import { isGzip } from './ports.ts';
-import type { UploadBody } from './steps.ts';
+
+/** What will be sent, and its checksum in lowercase hex. */
+export interface UploadBody {
+  readonly bytes: Uint8Array;
+  readonly checksum: string;
+}
 
 /** The bytes of one artifact in the forms that devices ask for, made once for all devices of a run. */
 export interface UploadCache {
   image(payload: Payload): Promise<Uint8Array>;
   body(
     payload: Payload,
-    form: { readonly gzip: boolean; readonly checksum: PasswordHash },
+    form: { readonly gzip: boolean; readonly checksum: 'md5' | 'sha256' },
   ): Promise<UploadBody>;
 }
 

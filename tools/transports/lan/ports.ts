@@ -1,7 +1,5 @@
 import { chips } from '../../core/image/chips.ts';
-import { platformPort } from './protocol.ts';
-
-export type ChipFamily = keyof typeof platformPort;
+import { type ChipFamily, usualPorts } from './device.ts';
 
 /**
  * The ports to try. One that was given is the only one. Else the usual one of the image's chip comes first;
@@ -10,7 +8,7 @@ export type ChipFamily = keyof typeof platformPort;
 export function choosePorts(
   given: number | undefined,
   family: ChipFamily,
-  { esp32, esp8266 }: Readonly<Record<ChipFamily, number>> = platformPort,
+  { esp32, esp8266 }: Readonly<Record<ChipFamily, number>> = usualPorts,
 ): readonly number[] {
   if (given !== undefined) return [given];
   return family === 'esp8266' ? [esp8266, esp32] : [esp32, esp8266];

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { choosePorts, familyOf } from '../../tools/transports/esphome/ports.ts';
+import { choosePorts, familyOf } from '../../tools/transports/lan/ports.ts';
 import { sharedFolder } from '../support/shared.ts';
 
 const shared = sharedFolder();
