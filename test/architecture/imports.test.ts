@@ -9,7 +9,7 @@ const tools = resolve(import.meta.dirname, '../../tools');
 const houseRules: Record<string, { folders: string[]; packages: string[] }> = {
   core: {
     folders: [],
-    packages: ['ajv', 'semver', 'fastest-levenshtein', 'node:crypto', 'node:stream'],
+    packages: ['csv-parse', 'ajv', 'semver', 'fastest-levenshtein', 'node:crypto', 'node:stream'],
   },
   workspace: {
     folders: ['core'],

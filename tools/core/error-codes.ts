@@ -84,6 +84,14 @@ export const errorCodes = {
     meaning: 'A signature does not match: the release or the artifact was changed after signing.',
   },
 
+  // devices
+  'batch-missing': { exit: 2, meaning: 'There is no batch file at the given path.' },
+  'batch-unreadable': { exit: 2, meaning: 'A batch file exists but cannot be read.' },
+  'batch-invalid': {
+    exit: 2,
+    meaning: 'A batch file has mistakes; all are listed with their line, and nothing is pushed.',
+  },
+
   // channels and transports
   'transport-unknown': { exit: 2, meaning: 'No transport has that name.' },
   'channel-missing': { exit: 2, meaning: 'A protocol is used but has no channel settings.' },
