@@ -91,6 +91,8 @@ export const errorCodes = {
     exit: 2,
     meaning: 'A batch file has mistakes; all are listed with their line, and nothing is pushed.',
   },
+  'devices-missing': { exit: 2, meaning: 'A transport needs devices, and none is given.' },
+  'devices-unused': { exit: 2, meaning: 'Devices are given, but no transport pushes to devices.' },
 
   // channels and transports
   'transport-unknown': { exit: 2, meaning: 'No transport has that name.' },

@@ -37,6 +37,7 @@ export function createArduinoTransport(network: Partial<Network> = {}): Transpor
     summary: 'pushes to devices whose firmware uses ArduinoOTA',
     schema: channelSchema,
     example: { timeout: 60, password: '${OTA_PASSWORD}' },
+    perDevice: true,
     prepare(channel, { devices }) {
       const cache = createUploadCache();
       return devices.map((device) =>

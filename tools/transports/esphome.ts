@@ -42,6 +42,7 @@ export function createEsphomeTransport(network: Partial<Network> = {}): Transpor
     summary: "pushes to devices over ESPHome's native OTA protocol",
     schema: channelSchema,
     example: { timeout: 60, password: '${OTA_PASSWORD}' },
+    perDevice: true,
     prepare(channel, { devices }) {
       requireKeys(channel, devices);
       const cache = createUploadCache();

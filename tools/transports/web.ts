@@ -28,6 +28,7 @@ export function createWebTransport(network: Partial<Network> = {}): Transport {
     summary: 'pushes to the web updater of devices (POST /update)',
     schema: channelSchema,
     example: { path: '/update', username: 'admin', password: '${OTA_PASSWORD}' },
+    perDevice: true,
     prepare(channel, { devices }) {
       const cache = createUploadCache();
       return devices.map((device) =>
