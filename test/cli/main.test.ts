@@ -96,6 +96,8 @@ describe('every example that help shows', () => {
       'ota/ca.pem': ca,
       'product/ca.pem': ca,
       'build/gateway.bin': sampleImage(),
+      'firmware.bin': sampleImage(),
+      'devices.json': [{ host: 'lamp.local' }],
       '.env.production': 'OTA_NOTHING=1\n',
       ...exampleKeys(),
     });

@@ -5,7 +5,7 @@ import { decodeEncryptionKey, encryptionKeyMeaning } from '../core/fleet/encrypt
 import { hostProblem, plainHost } from '../core/fleet/host.ts';
 import type { DeviceTarget } from '../core/release/delivery.ts';
 import type { Io } from './io.ts';
-import { absolute, numberBetween } from './options.ts';
+import { absolute, wholeNumberBetween } from './options.ts';
 
 /** Which devices, and how they are opened: for every command that pushes. */
 export const deviceOptions = {
@@ -27,7 +27,7 @@ export const deviceOptions = {
   },
   'password-file': {
     type: 'string',
-    normalize: true,
+    nargs: 1,
     describe: 'file with the password, or - for standard input',
   },
   'encryption-key': {
@@ -59,7 +59,7 @@ export async function readDevices(flags: DeviceFlags, io: Io): Promise<DeviceTar
   const devices = batch === undefined ? device.map(toDevice) : await readBatch(absolute(io, batch));
   if (devices.length === 0) return [];
   const port =
-    flags.port === undefined ? undefined : numberBetween('port', flags.port, 1, 65_535, 'whole');
+    flags.port === undefined ? undefined : wholeNumberBetween('port', flags.port, 1, 65_535);
   const password = chooseSecret({
     flag: flags.password,
     variable: io.env.OTA_PASSWORD,

@@ -91,6 +91,7 @@ export const errorCodes = {
     exit: 2,
     meaning: 'A batch file has mistakes; all are listed with their line, and nothing is pushed.',
   },
+  'password-file-unreadable': { exit: 2, meaning: 'The file of --password-file cannot be read.' },
   'devices-missing': { exit: 2, meaning: 'A transport needs devices, and none is given.' },
   'devices-unused': { exit: 2, meaning: 'Devices are given, but no transport pushes to devices.' },
 

@@ -22,9 +22,7 @@ export function planPush(request: PushRequest, artifact: ArtifactFacts): DeployP
   const redact = createRedactor(new Map(), channel, secretsOf(devices));
   const steps = transport
     .prepare(channel, { artifact, devices })
-    .map((delivery) =>
-      planDelivery(transport, artifact, delivery, { asWritten: channel, redact }),
-    );
+    .map((delivery) => planDelivery(transport, artifact, delivery, { asWritten: channel, redact }));
   return {
     product: artifact.product,
     version: artifact.version,
