@@ -9,7 +9,7 @@ const tools = resolve(import.meta.dirname, '../../tools');
 const houseRules: Record<string, { folders: string[]; packages: string[] }> = {
   core: {
     folders: [],
-    packages: ['ajv', 'semver', 'fastest-levenshtein', 'node:crypto', 'node:stream'],
+    packages: ['csv-parse', 'ajv', 'semver', 'fastest-levenshtein', 'node:crypto', 'node:stream'],
   },
   workspace: {
     folders: ['core'],
@@ -26,7 +26,16 @@ const houseRules: Record<string, { folders: string[]; packages: string[] }> = {
   },
   transports: {
     folders: ['core'],
-    packages: ['mqtt', 'mqtt-packet', 'ws', 'undici', 'ajv', 'node:*'],
+    packages: [
+      'multicast-dns',
+      'dns-packet',
+      'mqtt',
+      'mqtt-packet',
+      'ws',
+      'undici',
+      'ajv',
+      'node:*',
+    ],
   },
   messaging: { folders: ['core'], packages: ['mqtt', 'ajv', 'node:*'] },
   service: {

@@ -97,6 +97,8 @@ describe('every example that help shows', () => {
       'product/ca.pem': ca,
       'build/gateway.bin': sampleImage(),
       'build/project_description.json': { project_name: 'station', target: 'esp32c3' },
+      'firmware.bin': sampleImage(),
+      'devices.json': [{ host: 'lamp.local' }],
       '.env.production': 'OTA_NOTHING=1\n',
       ...exampleKeys(),
     });

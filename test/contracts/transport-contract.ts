@@ -7,7 +7,7 @@ import {
   type Transport,
 } from '../../tools/core/release/delivery.ts';
 import { factsOf, failureOf, payloadOf, sampleBytes, sendContext } from '../support/deliveries.ts';
-import { createSilentServer, findClosedPort } from '../support/peers.ts';
+import { createSilentServer, findClosedPort, type SilentServer } from '../support/peers.ts';
 
 /** What a delivery plan would hand to the transport. */
 export interface Setup {
@@ -28,6 +28,8 @@ export interface TransportExample {
   accepting(): Promise<AcceptingPeer>;
   /** How to reach a peer at an address, without TLS. */
   reach(host: string, port: number): Setup;
+  /** A peer that never answers; default one on TCP. */
+  silent?(): Promise<SilentServer>;
   /** A setup that uses every setting that may be secret, and the texts that must not be seen. */
   readonly secret: Setup & { readonly secrets: readonly string[] };
   /** A setup with several things wrong, and how many. */
@@ -137,7 +139,7 @@ export function describeTransport(transport: Transport, example: TransportExampl
     });
 
     it('a peer that never answers is a timeout, and may be tried again', async () => {
-      const peer = await open(createSilentServer());
+      const peer = await open((example.silent ?? createSilentServer)());
       const delivery = prepare(example.reach('127.0.0.1', peer.port));
       const sending = delivery.send(payloadOf(bytes), sendContext({ timeoutMs: 100 }));
       expect(await failureOf(sending)).toMatchObject({ code: 'timeout', retryable: true });
@@ -145,7 +147,7 @@ export function describeTransport(transport: Transport, example: TransportExampl
     });
 
     it('an abort ends it within a second, as cancelled, and leaves no connection', async () => {
-      const peer = await open(createSilentServer());
+      const peer = await open((example.silent ?? createSilentServer)());
       const user = new AbortController();
       const delivery = prepare(example.reach('127.0.0.1', peer.port));
       const failure = failureOf(

@@ -1,6 +1,13 @@
+import { startArduinoDevice } from '../../tools/simulator/arduino-device.ts';
 import { createBroker } from '../../tools/simulator/broker.ts';
+import { startEsphomeDevice } from '../../tools/simulator/esphome-device.ts';
 import { createHttpsReceiver } from '../../tools/simulator/https-receiver.ts';
+import { createVirtualFlash } from '../../tools/simulator/virtual-flash.ts';
+import { startWebDevice } from '../../tools/simulator/web-device.ts';
+import { createSilentUdpServer } from '../support/peers.ts';
 import type { TransportExample } from './transport-contract.ts';
+
+const encryptionKey = Buffer.alloc(32, 's3cr3t').toString('base64');
 
 const mqtt: TransportExample = {
   async accepting() {
@@ -66,5 +73,73 @@ const https: TransportExample = {
   },
 };
 
+const esphome: TransportExample = {
+  async accepting() {
+    const flash = createVirtualFlash({ keepsBytes: true });
+    const device = await startEsphomeDevice({ flash, takesAnything: true });
+    return {
+      setup: { channel: {}, devices: [{ host: device.host, port: device.port }] },
+      received: () => flash.slots.find((slot) => slot !== undefined)?.bytes ?? Buffer.alloc(0),
+      close: device.close,
+    };
+  },
+  reach: (host, port) => ({ channel: { password: '' }, devices: [{ host, port }] }),
+  secret: {
+    channel: { password: 's3cr3t-password', encryption_key: encryptionKey },
+    devices: [{ host: 'lamp.local', password: 's3cr3t-device', encryptionKey }],
+    secrets: ['s3cr3t', encryptionKey],
+  },
+  invalid: {
+    channel: { port: 70_000, timeout: 0, encryption_key: 'short' },
+    devices: [],
+    problems: 3,
+  },
+};
+
+const arduino: TransportExample = {
+  async accepting() {
+    const flash = createVirtualFlash({ keepsBytes: true });
+    const device = await startArduinoDevice({ flash, takesAnything: true });
+    return {
+      setup: { channel: {}, devices: [{ host: device.host, port: device.port }] },
+      received: () => flash.slots.find((slot) => slot !== undefined)?.bytes ?? Buffer.alloc(0),
+      close: device.close,
+    };
+  },
+  silent: createSilentUdpServer,
+  reach: (host, port) => ({ channel: {}, devices: [{ host, port }] }),
+  secret: {
+    channel: { password: 's3cr3t-password' },
+    devices: [{ host: 'lamp.local', password: 's3cr3t-device' }],
+    secrets: ['s3cr3t'],
+  },
+  invalid: { channel: { port: 0, listen_port: 'x', timeout: -1 }, devices: [], problems: 3 },
+};
+
+const web: TransportExample = {
+  async accepting() {
+    const flash = createVirtualFlash({ keepsBytes: true });
+    const device = await startWebDevice({ flash, takesAnything: true });
+    return {
+      setup: { channel: {}, devices: [{ host: device.host, port: device.port }] },
+      received: () => flash.running?.bytes ?? Buffer.alloc(0),
+      close: device.close,
+    };
+  },
+  reach: (host, port) => ({ channel: {}, devices: [{ host, port }] }),
+  secret: {
+    channel: { username: 'jane', password: 's3cr3t-password' },
+    devices: [{ host: 'lamp.local', password: 's3cr3t-device' }],
+    secrets: ['s3cr3t'],
+  },
+  invalid: { channel: { path: 'update', field: 'a"b', username: 'a:b' }, devices: [], problems: 3 },
+};
+
 /** One for every transport of the registry; a transport without one fails the suite. */
-export const transportExamples: Readonly<Record<string, TransportExample>> = { mqtt, https };
+export const transportExamples: Readonly<Record<string, TransportExample>> = {
+  mqtt,
+  https,
+  esphome,
+  arduino,
+  web,
+};

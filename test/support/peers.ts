@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 
@@ -23,6 +24,20 @@ export async function createSilentServer(): Promise<SilentServer> {
     connected: once(server, 'connection').then(() => {}),
     disconnected: once(server, 'gone').then(() => {}),
     close: () => new Promise((resolve) => void server.close(() => resolve())),
+  };
+}
+
+/** The same for datagrams, where nobody connects: who was heard is as good as gone. */
+export async function createSilentUdpServer(): Promise<SilentServer> {
+  const socket = createSocket('udp4');
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const heard = once(socket, 'message').then(() => {});
+  return {
+    port: socket.address().port,
+    connected: heard,
+    disconnected: heard,
+    close: () => new Promise((resolve) => void socket.close(() => resolve())),
   };
 }
 

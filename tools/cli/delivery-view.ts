@@ -1,3 +1,4 @@
+import { displayText } from '../core/display-text.ts';
 import type { DeployPlan, PlannedDelivery } from '../core/release/deploy-plan.ts';
 import type { DeliveryReport, DeployReport } from '../core/release/deploy-report.ts';
 import type { DeliveryEvent } from '../workflows/deliver.ts';
@@ -13,15 +14,27 @@ export interface DeliveryView {
   close(): void;
 }
 
-export function createDeliveryView(io: Io, mode: ProgressMode): DeliveryView {
+export interface DeliveryViewOptions {
+  /** What a delivery is called; different for each of a run. */
+  readonly nameOf?: (step: PlannedDelivery) => string;
+  /** Bars of finished deliveries go away: for many of them. Default they stay. */
+  readonly onlyRunning?: boolean;
+}
+
+export function createDeliveryView(
+  io: Io,
+  mode: ProgressMode,
+  options: DeliveryViewOptions = {},
+): DeliveryView {
+  const nameOf = options.nameOf ?? nameByFile;
   if (mode === 'none') return { notify: () => {}, close: () => {} };
-  if (mode === 'auto' && io.stderr.isTTY) return createBars(io);
-  return { notify: (event) => sayPlainly(io, event), close: () => {} };
+  if (mode === 'auto' && io.stderr.isTTY) return createBars(io, nameOf, options.onlyRunning);
+  return { notify: (event) => sayPlainly(io, event, nameOf), close: () => {} };
 }
 
 /** Plain lines: one at the start, one a retry, one at each full quarter, one at the end. */
-function sayPlainly(io: Io, event: DeliveryEvent): void {
-  const name = nameOf(event.step);
+function sayPlainly(io: Io, event: DeliveryEvent, nameOf: (step: PlannedDelivery) => string): void {
+  const name = displayText(nameOf(event.step));
   if (event.type === 'started') line(io.stderr, `${name}: attempt ${event.attempt}`);
   if (event.type === 'retrying') {
     line(
@@ -32,22 +45,26 @@ function sayPlainly(io: Io, event: DeliveryEvent): void {
   if (event.type === 'ended') line(io.stderr, `${name}: ${event.report.status}`);
 }
 
-function createBars(io: Io): DeliveryView {
+function createBars(
+  io: Io,
+  nameOf: (step: PlannedDelivery) => string,
+  onlyRunning = false,
+): DeliveryView {
   const bars = createProgressBars(io.stderr);
   return {
     notify(event) {
-      const name = nameOf(event.step);
+      const name = displayText(nameOf(event.step));
       const total = event.step.artifact.sizeBytes;
       if (event.type === 'started') bars.update(name, 0, total, 'connecting');
       if (event.type === 'progress') bars.update(name, event.sentBytes, total, 'sending');
       if (event.type === 'retrying') bars.update(name, 0, total, 'waiting to retry');
-      if (event.type === 'ended') bars.finish(name, event.report.status);
+      if (event.type === 'ended') bars.finish(name, event.report.status, !onlyRunning);
     },
     close: bars.close,
   };
 }
 
-function nameOf(step: PlannedDelivery): string {
+function nameByFile(step: PlannedDelivery): string {
   return `${step.transport} ${step.artifact.filename}`;
 }
 

@@ -73,6 +73,23 @@ export function numberBetween(
   });
 }
 
+/**
+ * The same for numbers that are counted.
+ *
+ * @throws OtaError `usage`
+ */
+export function wholeNumberBetween(
+  name: string,
+  value: number,
+  lowest: number,
+  highest: number,
+): number {
+  if (Number.isInteger(value) && value >= lowest && value <= highest) return value;
+  throw new OtaError('usage', `--${name} takes a whole number from ${lowest} to ${highest}`, {
+    hint: `Leave --${name} out for its default.`,
+  });
+}
+
 /** `--protocols mqtt,https` and `--protocols mqtt --protocols https` both work. */
 export function splitList(values: readonly string[] | undefined): string[] | undefined {
   return values

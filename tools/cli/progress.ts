@@ -5,7 +5,8 @@ import { formatBytes } from './render.ts';
 /** One bar for each name, in the order in which they first appear. */
 export interface ProgressBars {
   update(name: string, value: number, total: number, state: string): void;
-  finish(name: string, state: string): void;
+  /** The last word on a bar, which then stays or goes away. */
+  finish(name: string, state: string, stays?: boolean): void;
   close(): void;
 }
 
@@ -28,8 +29,10 @@ export function createProgressBars(output: Output): ProgressBars {
       if (bar === undefined) bars.set(name, multi.create(total, value, payload));
       else bar.update(value, payload);
     },
-    finish(name, state) {
-      bars.get(name)?.update({ state });
+    finish(name, state, stays = true) {
+      const bar = bars.get(name);
+      bar?.update({ state });
+      if (bar !== undefined && !stays) multi.remove(bar);
     },
     close: () => multi.stop(),
   };

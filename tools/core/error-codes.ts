@@ -84,6 +84,17 @@ export const errorCodes = {
     meaning: 'A signature does not match: the release or the artifact was changed after signing.',
   },
 
+  // devices
+  'batch-missing': { exit: 2, meaning: 'There is no batch file at the given path.' },
+  'batch-unreadable': { exit: 2, meaning: 'A batch file exists but cannot be read.' },
+  'batch-invalid': {
+    exit: 2,
+    meaning: 'A batch file has mistakes; all are listed with their line, and nothing is pushed.',
+  },
+  'password-file-unreadable': { exit: 2, meaning: 'The file of --password-file cannot be read.' },
+  'devices-missing': { exit: 2, meaning: 'A transport needs devices, and none is given.' },
+  'devices-unused': { exit: 2, meaning: 'Devices are given, but no transport pushes to devices.' },
+
   // channels and transports
   'transport-unknown': { exit: 2, meaning: 'No transport has that name.' },
   'channel-missing': { exit: 2, meaning: 'A protocol is used but has no channel settings.' },
@@ -136,6 +147,63 @@ export const errorCodes = {
   },
   'http-status': { exit: 1, meaning: 'The server answered with a status that is not success.' },
   'http-redirect': { exit: 1, meaning: 'A redirect cannot be followed safely.' },
+
+  // a device on the network
+  'device-wrong-protocol': {
+    exit: 1,
+    meaning: 'Something else listens on the port of the device.',
+  },
+  'device-unexpected-answer': {
+    exit: 1,
+    meaning: 'The device answered what its protocol does not allow at that point.',
+  },
+  'device-did-not-connect': {
+    exit: 1,
+    meaning: 'The device agreed to an update but did not fetch it from this machine.',
+  },
+  'device-password-missing': { exit: 1, meaning: 'The device asks for a password; none is given.' },
+  'device-encryption-required': {
+    exit: 1,
+    meaning: 'The device takes updates over an encrypted connection only.',
+  },
+  'device-encryption-missing': {
+    exit: 1,
+    meaning: 'A key is given, but the device does not offer encryption; nothing is sent.',
+  },
+  'device-encryption-key-wrong': { exit: 1, meaning: 'The device has another encryption key.' },
+  'device-encryption-failed': {
+    exit: 1,
+    meaning: 'The encrypted connection broke: a frame is not valid, or the handshake was refused.',
+  },
+  'device-no-space': { exit: 1, meaning: 'The image does not fit the device.' },
+  'device-no-partition': { exit: 1, meaning: 'The device has no partition for updates.' },
+  'device-flash-failed': { exit: 1, meaning: 'The device could not prepare or write its flash.' },
+  'device-flash-config': {
+    exit: 1,
+    meaning: 'The flash size in a firmware configuration is not that of the chip.',
+  },
+  'device-needs-reset': { exit: 1, meaning: 'The device must be reset by hand once.' },
+  'device-image-refused': { exit: 1, meaning: 'The device finds the image invalid.' },
+  'device-checksum-mismatch': {
+    exit: 1,
+    meaning: 'The device received other bytes than were sent.',
+  },
+  'device-signature-refused': { exit: 1, meaning: 'The device refuses the image signature.' },
+  'device-downgrade-refused': {
+    exit: 1,
+    meaning: 'The device refuses a version that is not newer than its own.',
+  },
+  'device-unsupported': { exit: 1, meaning: 'The device cannot do what was asked.' },
+  'device-partition-failed': {
+    exit: 1,
+    meaning: 'A partition table or bootloader could not be verified or written.',
+  },
+  'device-error': { exit: 1, meaning: 'The device reports an error without a known cause.' },
+  'device-may-have-committed': {
+    exit: 1,
+    meaning: 'The device has the whole image but did not confirm; it is never written again.',
+  },
+
   'delivery-failed': { exit: 1, meaning: 'At least one delivery failed; the report names each.' },
   'check-failed': { exit: 1, meaning: 'At least one check failed.' },
   cancelled: { exit: 130, meaning: 'Stopped by the user.' },

@@ -10,6 +10,8 @@ export interface TransportDefinition<Channel> {
   readonly schema: SchemaObject;
   /** A valid channel without secrets. */
   readonly example: Readonly<Record<string, unknown>>;
+  /** Set where `prepare` makes one delivery for each device. */
+  readonly perDevice?: true;
   prepare(channel: Channel, targets: Targets): Delivery[];
 }
 
@@ -23,6 +25,7 @@ export function defineTransport<Channel>(definition: TransportDefinition<Channel
     name: definition.name,
     summary: definition.summary,
     example: definition.example,
+    ...(definition.perDevice === undefined ? {} : { perDevice: definition.perDevice }),
     prepare(channel, targets) {
       const problems = check(channel);
       if (problems.length > 0) throw channelInvalid(definition.name, problems);

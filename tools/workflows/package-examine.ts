@@ -83,7 +83,7 @@ export async function examine(options: ExamineOptions, workspace: Workspace): Pr
 }
 
 /** The build that left this binary, when it still lies in its build folder. */
-async function findBuild(binaryPath: string): Promise<BuildFolder | undefined> {
+export async function findBuild(binaryPath: string): Promise<BuildFolder | undefined> {
   const folder = dirname(binaryPath);
   if (!(await isBuildFolder(folder))) return;
   const build = await readBuildFolder(folder);

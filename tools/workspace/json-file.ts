@@ -51,7 +51,8 @@ async function readText(path: string, missingCode: ErrorCode, hint: string): Pro
   }
 }
 
-async function jsonInvalid(path: string, text: string, cause: unknown): Promise<OtaError> {
+/** The error for a text that is not JSON, with the place of the first mistake. */
+export async function jsonInvalid(path: string, text: string, cause: unknown): Promise<OtaError> {
   const { parse, printParseErrorCode } = await import('jsonc-parser');
   const errors: ParseError[] = [];
   parse(text, errors, { allowTrailingComma: false, disallowComments: true });

@@ -1,4 +1,5 @@
 import { parseAssignments } from '../../core/release/assignment.ts';
+import { requireDevicesUsed } from '../../core/release/deploy-plan.ts';
 import { defaultRetryPolicy } from '../../core/retry.ts';
 import { transports } from '../../transports/index.ts';
 import { createClock } from '../../workflows/clock.ts';
@@ -6,6 +7,7 @@ import { deploy } from '../../workflows/deploy.ts';
 import { writeJsonFile } from '../../workspace/json-write.ts';
 import { defineCommand } from '../command.ts';
 import { createDeliveryView, renderPlan, renderReport } from '../delivery-view.ts';
+import { deviceOptions, readDevices } from '../device-options.ts';
 import { readVariables } from '../env-file.ts';
 import { line, writeJson } from '../io.ts';
 import {
@@ -19,12 +21,18 @@ import {
   setOption,
   splitList,
   verboseOption,
+  wholeNumberBetween,
 } from '../options.ts';
+import { fewDevices } from '../push-view.ts';
 
 export const deployCommand = defineCommand({
   examples: [
     ['ota deploy --version 1.2.3 --dry-run', 'verify the files and show what would be sent where'],
     ['ota deploy --version 1.2.3 --transport mqtt', 'publish over MQTT only'],
+    [
+      'ota deploy --version 1.2.3 --transport esphome --batch devices.json --dry-run',
+      'push a release to the devices of a file',
+    ],
     ['ota deploy --version latest --env-file .env.production --report report.json', 'from CI'],
   ],
   options: (yargs) =>
@@ -43,6 +51,7 @@ export const deployCommand = defineCommand({
         describe: `only these transports: ${transports.map(({ name }) => name).join(', ')}`,
       },
       artifact: { type: 'string', describe: 'only the artifact of this name or file name' },
+      ...deviceOptions,
       ...setOption,
       'env-file': { type: 'string', normalize: true, describe: 'file with values for ${NAME}' },
       retries: {
@@ -51,6 +60,7 @@ export const deployCommand = defineCommand({
         describe: 'attempts after the first one (waits 1, 2, 4 s)',
       },
       timeout: { type: 'number', describe: "seconds; default each channel's own" },
+      concurrency: { type: 'number', default: 4, describe: 'devices at the same time' },
       'fail-fast': { type: 'boolean', default: false, describe: 'stop at the first failure' },
       'dry-run': { type: 'boolean', default: false, describe: 'verify and plan, send nothing' },
       ...jsonOption,
@@ -68,24 +78,32 @@ export const deployCommand = defineCommand({
       args.timeout === undefined
         ? undefined
         : numberBetween('timeout', args.timeout, 0.001, 86_400);
-    const view = createDeliveryView(io, args.json ? 'none' : args.progress);
+    const concurrency = wholeNumberBetween('concurrency', args.concurrency, 1, 1000);
+    const devices = await readDevices(args, io);
+    const perDevice = devices.length > 0;
+    const view = createDeliveryView(io, args.json ? 'none' : args.progress, {
+      ...(perDevice ? { nameOf: (step) => `${step.transport} ${step.destination}` } : {}),
+      onlyRunning: devices.length > fewDevices,
+    });
     const report = await deploy({
       manifestPath: absolute(io, args.manifest),
       version: args.version,
       transports: splitList(args.transport) ?? [],
       overrides: parseAssignments(args.set),
-      devices: [],
+      devices,
       available: transports,
       variables: await readVariables(io, args['env-file']),
       dryRun: args['dry-run'],
       policy: { ...defaultRetryPolicy, retries },
-      concurrency: 1,
+      // Without devices a delivery waits for the one before it.
+      concurrency: perDevice ? concurrency : 1,
       failFast: args['fail-fast'],
       env: io.env,
       signal: io.signal,
       clock: createClock(io),
       notify: view.notify,
       onPlan(plan) {
+        requireDevicesUsed(devices, plan, transports);
         if (!args.json) line(io.stdout, renderPlan(plan, args['dry-run']));
       },
       ...optional('outputFolder', absoluteOrNone(io, args.output)),

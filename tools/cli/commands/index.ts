@@ -23,6 +23,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./inspect.ts')).inspectCommand,
   },
   {
+    usage: 'push',
+    summary: 'push a firmware file to devices on the network',
+    load: async () => (await import('./push.ts')).pushCommand,
+  },
+  {
     usage: 'validate',
     summary: 'check the manifests and channel settings',
     load: async () => (await import('./validate.ts')).validateCommand,

@@ -82,6 +82,8 @@ export interface Transport {
   readonly summary: string;
   /** A channel that is valid and holds no secret: for documentation, the smoke test and the contract suite. */
   readonly example: Readonly<Record<string, unknown>>;
+  /** Reaches devices one by one: without devices in a plan it has nothing to do. */
+  readonly perDevice?: true;
   /** Throws `OtaError('channel-invalid')` with all problems of the channel's settings. */
   prepare(channel: unknown, targets: Targets): Delivery[];
 }

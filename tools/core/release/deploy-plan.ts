@@ -56,7 +56,7 @@ export interface DeployPlan {
  * Decides what is delivered where. Does no I/O and needs no credentials.
  *
  * @throws OtaError `transport-unknown`, `artifact-unknown`, `channel-missing`, `channel-invalid`,
- *   `nothing-to-deploy`
+ *   `devices-missing`, `nothing-to-deploy`
  */
 export function planDeploy(request: DeployRequest, facts: DeployFacts): DeployPlan {
   requireKnown(request.transports, facts.transports);
@@ -65,6 +65,7 @@ export function planDeploy(request: DeployRequest, facts: DeployFacts): DeployPl
   const leftovers = new Set<string>();
   for (const artifact of chooseArtifacts(facts.release, request.artifact).filter(isSent(request))) {
     for (const transport of chooseTransports(artifact, request, facts)) {
+      requireDevices(transport, request);
       const channel = planChannel(transport, artifact, request, facts);
       for (const place of channel.missing) missing.add(place);
       for (const place of channel.leftovers) leftovers.add(place);
@@ -109,9 +110,38 @@ function chooseTransports(
 ): Transport[] {
   const protocols = protocolsOf(artifact, facts);
   requireKnown(protocols, facts.transports);
-  return protocols
-    .filter((name) => request.transports.length === 0 || request.transports.includes(name))
-    .flatMap((name) => facts.transports.find((transport) => transport.name === name) ?? []);
+  const asked = (name: string): boolean => request.transports.includes(name);
+  return facts.transports.filter(({ name, perDevice }) => {
+    if (protocols.includes(name)) return request.transports.length === 0 || asked(name);
+    // The protocols of a release say how it is handed out to all. A push to devices that somebody names is
+    // decided at that moment.
+    return perDevice === true && asked(name) && isUpdate(artifact);
+  });
+}
+
+function requireDevices({ name, perDevice }: Transport, { devices }: DeployRequest): void {
+  if (perDevice !== true || devices.length > 0) return;
+  throw new OtaError('devices-missing', `${name} pushes to devices one by one; none is given`, {
+    hint: 'Name them with --device HOST or --batch FILE, or choose other transports with --transport.',
+  });
+}
+
+/**
+ * Refuses devices that no step of the plan goes to: somebody means to push, and would hand out to all.
+ *
+ * @throws OtaError `devices-unused`
+ */
+export function requireDevicesUsed(
+  devices: readonly DeviceTarget[],
+  plan: DeployPlan,
+  transports: readonly Transport[],
+): void {
+  const perDevice = transports.filter((transport) => transport.perDevice).map(({ name }) => name);
+  if (devices.length === 0) return;
+  if (plan.steps.some(({ transport }) => perDevice.includes(transport))) return;
+  throw new OtaError('devices-unused', 'devices are given, but nothing is pushed to devices', {
+    hint: `Add --transport ${perDevice.join(' or ')}; the others hand out to all at once.`,
+  });
 }
 
 interface PlannedChannel {
@@ -134,7 +164,9 @@ function planChannel(
     artifact.channels,
     request.overrides,
   ];
-  const asWritten = mergeSettings(...layers)[transport.name];
+  // What a push needs comes with the devices; its channel may be left out.
+  const unset = transport.perDevice === true ? {} : undefined;
+  const asWritten = mergeSettings(...layers)[transport.name] ?? unset;
   if (!isSettings(asWritten)) {
     throw new OtaError(
       'channel-missing',
@@ -154,7 +186,7 @@ function planChannel(
     filled: settings,
     missing,
     leftovers: findLeftovers(asWritten, transport.name),
-    redact: createRedactor(secrets, asWritten),
+    redact: createRedactor(secrets, asWritten, secretsOf(request.devices)),
   };
 }
 
@@ -167,14 +199,42 @@ function planSteps(
 ): PlannedDelivery[] {
   const artifactFacts = toArtifactFacts(artifact, facts);
   const targets = { artifact: artifactFacts, devices: request.devices };
-  return prepareDeliveries(transport, channel, targets).map((delivery) => ({
+  return prepareDeliveries(transport, channel, targets).map((delivery) =>
+    planDelivery(transport, artifactFacts, delivery, channel),
+  );
+}
+
+/** One step of a plan, fit to be shown. */
+export function planDelivery(
+  transport: Transport,
+  artifact: ArtifactFacts,
+  delivery: Delivery,
+  { asWritten, redact }: Pick<PlannedChannel, 'asWritten' | 'redact'>,
+): PlannedDelivery {
+  return {
     transport: transport.name,
-    artifact: artifactFacts,
-    destination: channel.redact(delivery.destination),
-    settings: maskSecrets({ ...delivery.settings, ...channel.asWritten }) as Settings,
+    artifact,
+    destination: redact(delivery.destination),
+    settings: maskSecrets({
+      ...delivery.settings,
+      ...placeholdersIn(asWritten, delivery),
+    }) as Settings,
     send: (payload, context) => delivery.send(payload, context),
-    redact: channel.redact,
-  }));
+    redact,
+  };
+}
+
+/** Settings as written where that says more: where a value will come from, what the transport leaves out. */
+function placeholdersIn(asWritten: Settings, { settings }: Delivery): Settings {
+  const kept = Object.entries(asWritten).filter(
+    ([key, value]) => !Object.hasOwn(settings, key) || JSON.stringify(value).includes('${'),
+  );
+  return Object.fromEntries(kept);
+}
+
+/** All secrets that devices bring along. */
+export function secretsOf(devices: readonly DeviceTarget[]): string[] {
+  return devices.flatMap(({ password, encryptionKey }) => [password ?? '', encryptionKey ?? '']);
 }
 
 /** Where a channel cannot be understood before a variable has its value, the plan says so. */

@@ -12,16 +12,18 @@ const notSecret = /\$(\{|%7B)|^(Basic|Bearer|Digest|Token)$/i;
 
 /**
  * Hides what must not be shown: secrets that came from variables (shown as `${NAME}`) and literal secrets of a
- * channel (shown as `***`), wherever they turn up, a server's echo of our headers included.
+ * channel and other secrets (shown as `***`), wherever they turn up, a server's echo of our headers included.
  */
 export function createRedactor(
   fromVariables: ReadonlyMap<string, string>,
   channel: Settings,
+  others: readonly string[] = [],
 ): Redactor {
   const replacements: [string, string][] = [...fromVariables].map(([name, value]) => [
     value,
     `\${${name}}`,
   ]);
+  for (const secret of others) replacements.push([secret, masked]);
   eachText(channel, (text, path) => {
     if (!isSecretKey(path.split('.').at(-1) ?? '')) return;
     for (const part of [text, ...text.split(/\s+/)]) replacements.push([part, masked]);
