@@ -9,7 +9,7 @@ const tools = resolve(import.meta.dirname, '../../tools');
 const houseRules: Record<string, { folders: string[]; packages: string[] }> = {
   core: {
     folders: [],
-    packages: ['ajv', 'semver', 'fastest-levenshtein', 'node:crypto', 'node:stream'],
+    packages: ['ajv', 'semver', 'fastest-levenshtein', 'node:crypto', 'node:stream', 'node:zlib'],
   },
   workspace: {
     folders: ['core'],

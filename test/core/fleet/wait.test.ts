@@ -128,7 +128,7 @@ describe('waiting for an update', () => {
     const force = { ...update, force: true };
     expect(play([there], force).outcome).toBeUndefined();
     const again = { ...there, state: 'installing' as const, at: 2 };
-    expect(play([there, again, { ...there, uptimeS: 903, at: 4 }]).outcome).toBeUndefined();
+    expect(play([there, again, { ...there, uptimeS: 903, at: 4 }], force).outcome).toBeUndefined();
     expect(play([there, again, { ...running, at: 920 }], force).outcome?.kind).toBe('updated');
   });
 
