@@ -28,7 +28,8 @@ const houseRules: Record<string, { folders: string[]; packages: string[] }> = {
     folders: ['core'],
     packages: ['mqtt', 'mqtt-packet', 'ws', 'undici', 'ajv', 'node:*'],
   },
-  messaging: { folders: ['core'], packages: ['mqtt', 'ajv', 'node:*'] },
+  // The connection to a broker, its URL and its TLS files are the MQTT transport's.
+  messaging: { folders: ['core', 'transports'], packages: ['mqtt', 'ajv', 'node:*'] },
   service: {
     folders: ['core'],
     packages: ['fastify', '@fastify', 'kysely', 'better-sqlite3', 'pg', 'prom-client', 'node:*'],

@@ -106,6 +106,7 @@ export const errorCodes = {
   'deploy-config-invalid': { exit: 2, meaning: 'The deploy configuration breaks its schema.' },
   'deploy-config-exists': { exit: 2, meaning: 'A deploy configuration stands there already.' },
   'group-unknown': { exit: 2, meaning: 'The deploy configuration has no such group.' },
+  'profile-invalid': { exit: 2, meaning: 'A profile of virtual devices breaks its schema.' },
   'version-file-invalid': { exit: 1, meaning: 'A version.json is not what devices can read.' },
   'fleet-incomplete': {
     exit: 1,

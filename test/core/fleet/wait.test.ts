@@ -157,6 +157,19 @@ describe('waiting for an update', () => {
     expect(play([idle, downloading, written, idle, running]).outcome?.kind).toBe('updated');
   });
 
+  it('tells a power cut in the middle from the restart into the new image', () => {
+    const cut: Message = { ...downloading, uptimeS: 0, timestampUs: 200_000, at: 3 };
+    const again: Message = { ...cut, progressPct: 100, timestampUs: 600_000, at: 3.4 };
+    const rewritten: Message = { ...again, state: 'success', timestampUs: 700_000, at: 3.5 };
+    expect(play([downloading, cut, again, rewritten]).outcome).toBeUndefined();
+    const installing = { ...rewritten, state: 'installing' as const };
+    expect(play([downloading, cut, again, installing, rewritten]).outcome).toBeUndefined();
+    const done: Message = { ...running, uptimeS: 0, timestampUs: 100_000, at: 3.9 };
+    expect(play([downloading, cut, again, installing, rewritten, done]).outcome?.kind).toBe(
+      'updated',
+    );
+  });
+
   it('keeps its first outcome', () => {
     const done = play([downloading, written, running, { state: 'failed', at: 60 }]);
     expect(done.outcome?.kind).toBe('updated');

@@ -60,6 +60,7 @@ export interface DeviceWait {
   readonly rebooted: boolean;
   /** Boots that cost the work done so far, such as a power cut in the middle of a download. */
   readonly restarts: number;
+  /** The highest uptime of the boot that it runs from. */
   readonly highestUptimeS: number;
   /** How far it came; only a step beyond it restarts the timeout, so that every wait ends. */
   readonly mark: number;
@@ -139,11 +140,18 @@ function isFresh(seen: SeenStatus, expectation: Expectation): boolean {
 
 /** By its uptime: lower than before, and short enough to have begun after the image was written. */
 function showsReboot(wait: DeviceWait, seen: SeenStatus, expectation: Expectation): boolean {
-  const { uptimeS } = seen.status;
+  const uptimeS = exactUptimeS(seen.status);
   if (uptimeS === undefined || (wait.highestUptimeS >= 0 && uptimeS >= wait.highestUptimeS)) {
     return false;
   }
   return seen.receivedAtMs - uptimeS * 1000 >= (wait.writtenAtMs ?? expectation.sentAtMs);
+}
+
+/** Firmware of the seed sends its uptime in microseconds, too, as `timestamp_us`. */
+function exactUptimeS({ uptimeS, timestampUs }: DeviceStatus): number | undefined {
+  if (uptimeS === undefined || timestampUs === undefined) return uptimeS;
+  const exact = timestampUs / 1e6;
+  return exact >= uptimeS && exact < uptimeS + 1 ? exact : uptimeS;
 }
 
 const working: readonly DeviceState[] = [
@@ -166,6 +174,7 @@ function track(wait: DeviceWait, seen: SeenStatus, expectation: Expectation): De
     wait.writtenAtMs === undefined &&
     (status.state === 'installing' || (status.state === 'success' && !seenRebooted));
   const rebooted = seenRebooted && !writes;
+  const uptimeS = exactUptimeS(status) ?? -1;
   const oldVersion = wait.oldVersion ?? (rebooted ? undefined : status.currentVersion);
   const offered = status.availableVersion ?? wait.offeredVersion;
   return {
@@ -175,7 +184,7 @@ function track(wait: DeviceWait, seen: SeenStatus, expectation: Expectation): De
     fresh: status,
     rebooted,
     worked: wait.worked || working.includes(status.state),
-    highestUptimeS: Math.max(wait.highestUptimeS, status.uptimeS ?? -1),
+    highestUptimeS: reboots || writes ? uptimeS : Math.max(wait.highestUptimeS, uptimeS),
     ...(oldVersion === undefined ? {} : { oldVersion }),
     ...(offered === undefined ? {} : { offeredVersion: offered }),
     ...(writes ? { writtenAtMs: receivedAtMs } : {}),

@@ -1,0 +1,82 @@
+import { createFingerprinter } from '../core/integrity.ts';
+
+/** What went wrong on the device, by the name that ESP-IDF has for it. */
+export class DeviceError extends Error {
+  readonly espName: string;
+  constructor(espName: string, message: string) {
+    super(message);
+    this.espName = espName;
+  }
+}
+
+export interface ExpectedImage {
+  readonly version: string;
+  readonly sizeBytes?: number;
+  readonly sha256?: string;
+}
+
+/** The slot that an update is written to: it keeps what is needed to check and to boot the image, not its bytes. */
+export interface ImageSlot {
+  readonly receivedBytes: number;
+  write(bytes: Uint8Array): void;
+  /** Checks what was written. Returns the version that runs after a boot. */
+  finish(): string;
+}
+
+/** ESP image: 24 bytes header, 8 bytes segment header, then `esp_app_desc_t` with its version at 16 (32 bytes). */
+const descriptorOffset = 32;
+const descriptorMagic = 0xabcd5432;
+const headBytes = descriptorOffset + 256;
+const imageMagic = 0xe9;
+
+/** @param damage whether a bit flips on the way */
+export function openSlot(expected: ExpectedImage, slotBytes: number, damage: boolean): ImageSlot {
+  if (expected.sizeBytes !== undefined && expected.sizeBytes > slotBytes) {
+    throw new DeviceError(
+      'ESP_ERR_INVALID_SIZE',
+      `${expected.sizeBytes} bytes do not fit the slot`,
+    );
+  }
+  const fingerprinter = createFingerprinter();
+  const head = Buffer.alloc(headBytes);
+  let receivedBytes = 0;
+  return {
+    get receivedBytes() {
+      return receivedBytes;
+    },
+    write(bytes) {
+      if (receivedBytes + bytes.length > slotBytes) {
+        throw new DeviceError('ESP_ERR_INVALID_SIZE', 'the image does not fit the slot');
+      }
+      if (receivedBytes < headBytes) {
+        head.set(bytes.subarray(0, headBytes - receivedBytes), receivedBytes);
+      }
+      const damaged = damage && receivedBytes === 0 && bytes.length > 0;
+      fingerprinter.update(
+        damaged ? Uint8Array.of((bytes[0] ?? 0) ^ 1, ...bytes.subarray(1)) : bytes,
+      );
+      receivedBytes += bytes.length;
+    },
+    finish() {
+      const { sizeBytes, sha256 } = fingerprinter.digest();
+      if (expected.sizeBytes !== undefined && sizeBytes !== expected.sizeBytes) {
+        throw new DeviceError('ESP_ERR_INVALID_SIZE', `got ${sizeBytes} bytes`);
+      }
+      if (expected.sha256 !== undefined && sha256 !== expected.sha256) {
+        throw new DeviceError('ESP_ERR_OTA_VALIDATE_FAILED', 'the SHA-256 is wrong');
+      }
+      if (head[0] !== imageMagic) {
+        throw new DeviceError('ESP_ERR_OTA_VALIDATE_FAILED', 'this is no image');
+      }
+      return versionOf(head) ?? expected.version;
+    },
+  };
+}
+
+function versionOf(head: Buffer): string | undefined {
+  if (head.readUInt32LE(descriptorOffset) !== descriptorMagic) return;
+  const field = head.subarray(descriptorOffset + 16, descriptorOffset + 48);
+  const end = field.indexOf(0);
+  const version = field.toString('utf8', 0, end < 0 ? field.length : end);
+  return version === '' ? undefined : version;
+}
