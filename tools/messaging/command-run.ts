@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { OtaError } from '../core/errors.ts';
 import { type AudienceRequest, chooseDevices, type KnownDevices } from '../core/fleet/audience.ts';
 import { formatCommand } from '../core/fleet/command.ts';
 import type { TopicTemplate } from '../core/fleet/topic-template.ts';
@@ -50,6 +51,7 @@ export async function runCommand(options: CommandRunOptions): Promise<CommandRun
   const { client, commandTopic, now, signal } = options;
   const ledger = createLedger(options);
   const perDevice = commandTopic.names.includes('device');
+  if (!perDevice) refuseChoice(options.audience, commandTopic.text);
   if (options.wait || (perDevice && options.audience.all)) {
     await followStatus({ client, topic: options.statusTopic, now, handle: ledger.handle });
     await untilQuiet(options.discoverMs, ledger.heardCount, signal);
@@ -72,6 +74,14 @@ export async function runCommand(options: CommandRunOptions): Promise<CommandRun
   options.notify({ type: 'sent', devices: perDevice ? devices : topics });
   if (options.wait) await ledger.finished();
   return { waits: ledger.waits(), malformed: ledger.malformed(), cancelled: signal.aborted };
+}
+
+/** One topic for all reaches all. */
+function refuseChoice({ devices, groups }: AudienceRequest, topic: string): void {
+  if (devices.length + groups.length === 0) return;
+  throw new OtaError('usage', `a command on ${topic} reaches every device`, {
+    hint: 'Leave --device and --group out, or give devices their own topics: "command_topic": "fleet/{device}/ota/command".',
+  });
 }
 
 interface Ledger {
@@ -149,7 +159,7 @@ function createLedger(options: CommandRunOptions): Ledger {
       observe(event);
       if (allEnded()) wake();
     },
-    heard: () => [...early.keys()],
+    heard: () => [...early.keys()].sort(),
     heardCount: () => heardCount,
     start(devices) {
       expectation = { ...options.expectation, sentAtMs: now() };

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseBroker } from '../transports/mqtt/broker-url.ts';
 import { type BrokerClient, openClient } from '../transports/mqtt/client.ts';
@@ -191,8 +190,3 @@ async function connectDevice(
 
 /** Tries of a device that has connected before: a broker that restarts is back by then. */
 const mostConnections = 60;
-
-/** The authority's certificate that a profile names. */
-export async function readAuthority(path: string | undefined): Promise<string | undefined> {
-  return path === undefined ? undefined : await readFile(path, 'utf8');
-}
