@@ -133,3 +133,22 @@ export async function commandFleet(
 export function outcomesOf({ waits }: Awaited<ReturnType<typeof runCommand>>): string[] {
   return waits.map(({ device, outcome }) => `${device} ${outcome?.kind}`).sort();
 }
+
+/** What the examples of the fleet's commands need: broker, update server, two devices, a configuration. */
+export async function exampleFleet(image: Uint8Array, version: string) {
+  const broker = await testBroker();
+  const server = await testUpdateServer(version, image);
+  const profile = { server_url: server.url, version, device_prefix: 'x-' };
+  await testFleet(broker.url, 2, { ...profile, device_prefix: 'dev-' });
+  const config = {
+    server: { upload: 'www', base_url: server.url },
+    mqtt: {
+      broker: '127.0.0.1',
+      port: broker.port,
+      command_topic: 'fleet/{device}/ota/command',
+      status_topic: 'fleet/{device}/ota/status',
+    },
+    build: { firmware_path: 'build/gateway.bin' },
+  };
+  return { config, profile };
+}

@@ -108,6 +108,8 @@ export const errorCodes = {
   'group-unknown': { exit: 2, meaning: 'The deploy configuration has no such group.' },
   'profile-invalid': { exit: 2, meaning: 'A profile of virtual devices breaks its schema.' },
   'version-file-invalid': { exit: 1, meaning: 'A version.json is not what devices can read.' },
+  'program-missing': { exit: 1, meaning: 'A program that is needed is not installed.' },
+  'publish-failed': { exit: 1, meaning: 'A file could not be put onto the update server.' },
   'fleet-incomplete': {
     exit: 1,
     meaning: 'At least one device did not reach its end state; the report names each.',

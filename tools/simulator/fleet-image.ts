@@ -1,3 +1,8 @@
+import {
+  appDescriptorBytes,
+  descriptorOffset,
+  parseAppDescriptor,
+} from '../core/image/esp/app-descriptor.ts';
 import { createFingerprinter } from '../core/integrity.ts';
 
 /** What went wrong on the device, by the name that ESP-IDF has for it. */
@@ -23,10 +28,7 @@ export interface ImageSlot {
   finish(): string;
 }
 
-/** ESP image: 24 bytes header, 8 bytes segment header, then `esp_app_desc_t` with its version at 16 (32 bytes). */
-const descriptorOffset = 32;
-const descriptorMagic = 0xabcd5432;
-const headBytes = descriptorOffset + 256;
+const headBytes = descriptorOffset + appDescriptorBytes;
 const imageMagic = 0xe9;
 
 /** @param damage whether a bit flips on the way */
@@ -68,15 +70,8 @@ export function openSlot(expected: ExpectedImage, slotBytes: number, damage: boo
       if (head[0] !== imageMagic) {
         throw new DeviceError('ESP_ERR_OTA_VALIDATE_FAILED', 'this is no image');
       }
-      return versionOf(head) ?? expected.version;
+      const version = parseAppDescriptor(head)?.version;
+      return version === undefined || version === '' ? expected.version : version;
     },
   };
-}
-
-function versionOf(head: Buffer): string | undefined {
-  if (head.readUInt32LE(descriptorOffset) !== descriptorMagic) return;
-  const field = head.subarray(descriptorOffset + 16, descriptorOffset + 48);
-  const end = field.indexOf(0);
-  const version = field.toString('utf8', 0, end < 0 ? field.length : end);
-  return version === '' ? undefined : version;
 }

@@ -9,8 +9,8 @@ import { jsonOption, numberBetween, optional, splitList, verboseOption } from '.
 
 export const commandCommand = defineCommand({
   examples: [
-    ['ota command check', 'ask the devices whether there is an update for them'],
-    ['ota command update --device dev-17 --version 1.1.0 --wait', 'update one, and see it run'],
+    ['ota command check --all', 'ask the devices whether there is an update for them'],
+    ['ota command update --device dev-0001 --version 1.2.3 --wait', 'update one, and see it run'],
     ['ota command update --all --wait --json', 'update the fleet; the exit status tells'],
   ],
   options: (yargs) =>

@@ -38,6 +38,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./sign.ts')).signCommand,
   },
   {
+    usage: 'publish',
+    summary: 'put firmware onto an update server, for devices that pull',
+    load: async () => (await import('./publish.ts')).publishCommand,
+  },
+  {
     usage: 'command <action>',
     summary: 'tell a fleet over MQTT to check, update, roll back or report',
     load: async () => (await import('./command.ts')).commandCommand,

@@ -1,24 +1,27 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OtaError } from '../../core/errors.ts';
+import { brokerUrl } from '../../core/fleet/deploy-config.ts';
 import { startFleet } from '../../simulator/fleet.ts';
 import { parseFleetProfile } from '../../simulator/fleet-profile.ts';
 import { readJsonFile } from '../../workspace/json-file.ts';
 import { defineCommand } from '../command.ts';
+import { fleetOptions, readFleetConfig } from '../fleet-options.ts';
 import { line } from '../io.ts';
 import { absolute, numberBetween, optional, verboseOption } from '../options.ts';
 
 export const simulateCommand = defineCommand({
   examples: [
     [
-      'ota simulate fleet --count 200 --broker mqtt://localhost --profile fleet.json',
+      'ota simulate fleet --count 20 --profile fleet.json',
       'devices that can be updated, until Ctrl-C',
     ],
   ],
   options: (yargs) =>
     yargs.positional('what', { choices: ['fleet'] as const, demandOption: true }).options({
       count: { type: 'number', default: 10, describe: 'how many devices' },
-      broker: { type: 'string', demandOption: true, describe: 'URL of the broker' },
+      broker: { type: 'string', describe: "URL of the broker; default: the configuration's" },
+      ...fleetOptions,
       profile: {
         type: 'string',
         normalize: true,
@@ -35,7 +38,7 @@ export const simulateCommand = defineCommand({
     const fleet = await startFleet({
       profile,
       count,
-      brokerUrl: args.broker,
+      brokerUrl: args.broker ?? brokerUrl((await readFleetConfig(io, args)).config),
       ...optional('ca', ca),
       now: () => io.now().getTime(),
       random: io.random,

@@ -35,7 +35,7 @@ export function chooseDevices(
     const listed = [known.devices, ...Object.values(known.groups), discovered].flat();
     for (const device of listed) chosen.add(device);
   }
-  if (chosen.size > 0) return [...chosen];
+  if (chosen.size > 0) return request.all ? [...chosen].sort() : [...chosen];
   throw new OtaError('usage', 'no device is meant', {
     hint: request.all
       ? 'No device has left a status at the broker, and the configuration lists none: add "devices".'
