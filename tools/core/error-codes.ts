@@ -109,6 +109,7 @@ export const errorCodes = {
   'profile-invalid': { exit: 2, meaning: 'A profile of virtual devices breaks its schema.' },
   'version-file-invalid': { exit: 1, meaning: 'A version.json is not what devices can read.' },
   'program-missing': { exit: 1, meaning: 'A program that is needed is not installed.' },
+  'chunks-incomplete': { exit: 1, meaning: 'A device does not have all chunks of a transfer.' },
   'publish-failed': { exit: 1, meaning: 'A file could not be put onto the update server.' },
   'fleet-incomplete': {
     exit: 1,

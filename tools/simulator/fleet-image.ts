@@ -3,7 +3,7 @@ import {
   descriptorOffset,
   parseAppDescriptor,
 } from '../core/image/esp/app-descriptor.ts';
-import { createFingerprinter } from '../core/integrity.ts';
+import { createFingerprinter, type Fingerprint } from '../core/integrity.ts';
 
 /** What went wrong on the device, by the name that ESP-IDF has for it. */
 export class DeviceError extends Error {
@@ -24,7 +24,7 @@ export interface ExpectedImage {
 export interface ImageSlot {
   readonly receivedBytes: number;
   write(bytes: Uint8Array): void;
-  /** Checks what was written. Returns the version that runs after a boot. */
+  /** Checks what was written, as often as it is asked. Returns the version that runs after a boot. */
   finish(): string;
 }
 
@@ -42,6 +42,7 @@ export function openSlot(expected: ExpectedImage, slotBytes: number, damage: boo
   const fingerprinter = createFingerprinter();
   const head = Buffer.alloc(headBytes);
   let receivedBytes = 0;
+  let digest: Fingerprint | undefined;
   return {
     get receivedBytes() {
       return receivedBytes;
@@ -60,7 +61,8 @@ export function openSlot(expected: ExpectedImage, slotBytes: number, damage: boo
       receivedBytes += bytes.length;
     },
     finish() {
-      const { sizeBytes, sha256 } = fingerprinter.digest();
+      digest ??= fingerprinter.digest();
+      const { sizeBytes, sha256 } = digest;
       if (expected.sizeBytes !== undefined && sizeBytes !== expected.sizeBytes) {
         throw new DeviceError('ESP_ERR_INVALID_SIZE', `got ${sizeBytes} bytes`);
       }

@@ -36,6 +36,7 @@ interface Transfer {
   nextIndex: number;
   slot?: ImageSlot;
   heard: boolean;
+  cancelled: boolean;
   wake(): void;
 }
 
@@ -53,11 +54,23 @@ export async function listenForPush(options: PushListenerOptions): Promise<void>
     if (parsePushEnd(payload) === transfer.receiver.manifest.transfer_id) transfer.wake();
   });
   await client.subscribe(`${base}/${pushTopics.manifest}`, 1, ({ payload }) => {
+    if (payload.length === 0 && transfer !== undefined) {
+      transfer.cancelled = true;
+      transfer.wake();
+      transfer = undefined;
+    }
     const manifest = parsePushManifest(payload);
     if (typeof manifest === 'string') return;
     if (manifest.transfer_id === transfer?.receiver.manifest.transfer_id) return;
     const receiver = createPushReceiver(manifest);
-    transfer = { receiver, early: new Map(), nextIndex: 0, heard: false, wake: () => {} };
+    transfer = {
+      receiver,
+      early: new Map(),
+      nextIndex: 0,
+      heard: false,
+      cancelled: false,
+      wake: () => {},
+    };
     options.onTransfer(offerOfTransfer(transfer, manifest, options));
   });
 }
@@ -103,6 +116,7 @@ function offerOfTransfer(
         transfer.heard = false;
         await onBytes();
         if (receiver.isComplete) break;
+        if (transfer.cancelled) throw new DeviceError('ESP_FAIL', 'the transfer was called off');
         if (silences >= mostSilences) throw new DeviceError('ESP_ERR_TIMEOUT', 'nothing comes');
         await sleep(options.random() * mostPauseMs, undefined, { signal });
         if (!receiver.isComplete) await answer(receiver.request(options.device));

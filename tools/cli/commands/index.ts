@@ -53,6 +53,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./watch.ts')).watchCommand,
   },
   {
+    usage: 'serve-chunks',
+    summary: 'answer devices that fetch firmware in chunks over MQTT',
+    load: async () => (await import('./serve-chunks.ts')).serveChunksCommand,
+  },
+  {
     usage: 'simulate <what>',
     summary: 'run virtual devices that can be updated',
     load: async () => (await import('./simulate.ts')).simulateCommand,
