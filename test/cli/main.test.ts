@@ -105,14 +105,10 @@ describe('every example that help shows', () => {
     for (const { usage, load } of commands) {
       for (const [command] of (await load()).examples) {
         const now = new Date(); // the certificates of `ota demo` must be valid
-        const ran = await runOta(splitWords(command).slice(1), {
-          cwd,
-          env: { ...env, ...variables },
-          now,
         const endless = endlessCommands.some((name) => usage.startsWith(name));
         const ran = await runOta(splitWords(command).slice(1), {
           cwd,
-          env,
+          env: { ...env, ...variables },
           now,
           // Somebody presses Ctrl-C.
           ...(endless ? { signal: AbortSignal.timeout(1000) } : {}),
@@ -135,6 +131,7 @@ function exampleKeys(): Record<string, string> {
       process.stdout.write(privateEncrypt(key, Buffer.from(info, 'hex')));`,
   };
 }
+
 const endlessCommands = ['watch', 'simulate', 'serve-chunks'];
 
 function exampleManifest(): unknown {
