@@ -4,7 +4,13 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: ['test/real/**'] },
+        test: {
+          name: 'quick',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/real/**'],
+          // Nothing waits this long; a busy machine may.
+          testTimeout: 30_000,
+        },
       },
       {
         // Mosquitto, nginx and friends as separate processes: see test/real/README.md.

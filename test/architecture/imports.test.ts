@@ -9,7 +9,15 @@ const tools = resolve(import.meta.dirname, '../../tools');
 const houseRules: Record<string, { folders: string[]; packages: string[] }> = {
   core: {
     folders: [],
-    packages: ['csv-parse', 'ajv', 'semver', 'fastest-levenshtein', 'node:crypto', 'node:stream'],
+    packages: [
+      'csv-parse',
+      'ajv',
+      'semver',
+      'fastest-levenshtein',
+      'node:crypto',
+      'node:stream',
+      'node:zlib',
+    ],
   },
   workspace: {
     folders: ['core'],
@@ -37,7 +45,8 @@ const houseRules: Record<string, { folders: string[]; packages: string[] }> = {
       'node:*',
     ],
   },
-  messaging: { folders: ['core'], packages: ['mqtt', 'ajv', 'node:*'] },
+  // The connection to a broker, its URL and its TLS files are the MQTT transport's.
+  messaging: { folders: ['core', 'transports'], packages: ['mqtt', 'ajv', 'node:*'] },
   service: {
     folders: ['core'],
     packages: ['fastify', '@fastify', 'kysely', 'better-sqlite3', 'pg', 'prom-client', 'node:*'],

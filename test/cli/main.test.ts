@@ -1,7 +1,9 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../../tools/cli/commands/index.ts';
 import { splitWords } from '../support/console-blocks.ts';
+import { exampleFleet } from '../support/fleet.ts';
 import { runOta } from '../support/io.ts';
 import { createKey } from '../support/keys.ts';
 import { sampleBuild } from '../support/sample-build.ts';
@@ -88,7 +90,7 @@ describe('the command line', () => {
 const variables = { KEY_PASSPHRASE: 'correct horse', PATH: process.env.PATH ?? '' };
 
 describe('every example that help shows', () => {
-  it('works in a product that has what the example is about', async () => {
+  it('works in a product that has what the example is about', { timeout: 60_000 }, async () => {
     const { ca, env } = await startServers();
     const cwd = await createFolder({
       'ota/manifest.json': exampleManifest(),
@@ -103,13 +105,19 @@ describe('every example that help shows', () => {
       ...exampleKeys(),
     });
     await writeBuild(join(cwd, 'build'), sampleBuild);
+    const fleet = await exampleFleet(sampleImage(), '1.2.3');
+    await writeFile(join(cwd, 'ota_deploy_config.json'), JSON.stringify(fleet.config));
+    await writeFile(join(cwd, 'fleet.json'), JSON.stringify(fleet.profile));
     for (const { usage, load } of commands) {
       for (const [command] of (await load()).examples) {
         const now = new Date(); // the certificates of `ota demo` must be valid
+        const endless = endlessCommands.some((name) => usage.startsWith(name));
         const ran = await runOta(splitWords(command).slice(1), {
           cwd,
           env: { ...env, ...variables },
           now,
+          // Somebody presses Ctrl-C.
+          ...(endless ? { signal: AbortSignal.timeout(1000) } : {}),
         });
         expect(ran.exitCode, `${usage}: ${command}\n${ran.stdout}${ran.stderr}`).toBe(0);
       }
@@ -129,6 +137,8 @@ function exampleKeys(): Record<string, string> {
       process.stdout.write(privateEncrypt(key, Buffer.from(info, 'hex')));`,
   };
 }
+
+const endlessCommands = ['watch', 'simulate', 'serve-chunks'];
 
 function exampleManifest(): unknown {
   return sampleManifest({

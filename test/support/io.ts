@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   readonly stdin?: string;
   readonly now?: Date;
+  /** Real time, for commands that wait for others. */
+  readonly live?: boolean;
 }
 
 /** Runs a command line in this process, as `ota <words>` would in `cwd`. */
@@ -27,8 +29,9 @@ export async function runOta(words: readonly string[], options: RunOptions): Pro
     stderr,
     signal: options.signal ?? new AbortController().signal,
     readStdin: async () => options.stdin ?? '',
-    now: () => options.now ?? new Date('2026-02-03T04:05:06Z'),
-    random: () => 0,
+    now: () =>
+      options.live === true ? new Date() : (options.now ?? new Date('2026-02-03T04:05:06Z')),
+    random: options.live === true ? Math.random : () => 0,
   };
   const exitCode = await main(words, io);
   return { exitCode, stdout: stdout.text(), stderr: stderr.text() };

@@ -111,6 +111,22 @@ export const errorCodes = {
 
   'secret-literal': { exit: 2, meaning: 'A secret would be written into a manifest.' },
 
+  // the fleet
+  'topic-invalid': { exit: 2, meaning: 'A topic, or a value in it, cannot be used in MQTT.' },
+  'deploy-config-missing': { exit: 2, meaning: 'There is no deploy configuration at that path.' },
+  'deploy-config-invalid': { exit: 2, meaning: 'The deploy configuration breaks its schema.' },
+  'deploy-config-exists': { exit: 2, meaning: 'A deploy configuration stands there already.' },
+  'group-unknown': { exit: 2, meaning: 'The deploy configuration has no such group.' },
+  'profile-invalid': { exit: 2, meaning: 'A profile of virtual devices breaks its schema.' },
+  'version-file-invalid': { exit: 1, meaning: 'A version.json is not what devices can read.' },
+  'program-missing': { exit: 1, meaning: 'A program that is needed is not installed.' },
+  'chunks-incomplete': { exit: 1, meaning: 'A device does not have all chunks of a transfer.' },
+  'publish-failed': { exit: 1, meaning: 'A file could not be put onto the update server.' },
+  'fleet-incomplete': {
+    exit: 1,
+    meaning: 'At least one device did not reach its end state; the report names each.',
+  },
+
   // doing it
   'binary-changed': { exit: 1, meaning: 'The firmware binary changed while it was read.' },
   'write-failed': {

@@ -63,6 +63,31 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./sign.ts')).signCommand,
   },
   {
+    usage: 'publish',
+    summary: 'put firmware onto an update server, for devices that pull',
+    load: async () => (await import('./publish.ts')).publishCommand,
+  },
+  {
+    usage: 'command <action>',
+    summary: 'tell a fleet over MQTT to check, update, roll back or report',
+    load: async () => (await import('./command.ts')).commandCommand,
+  },
+  {
+    usage: 'watch',
+    summary: 'follow the status of a fleet',
+    load: async () => (await import('./watch.ts')).watchCommand,
+  },
+  {
+    usage: 'serve-chunks',
+    summary: 'answer devices that fetch firmware in chunks over MQTT',
+    load: async () => (await import('./serve-chunks.ts')).serveChunksCommand,
+  },
+  {
+    usage: 'simulate <what>',
+    summary: 'run virtual devices that can be updated',
+    load: async () => (await import('./simulate.ts')).simulateCommand,
+  },
+  {
     usage: 'smoke-test',
     summary: 'package and dry-run in a temporary folder, without network',
     load: async () => (await import('./smoke-test.ts')).smokeTestCommand,

@@ -46,3 +46,27 @@ export function descriptionMessage(
     open: () => Readable.from([bytes]),
   };
 }
+
+/** Where the firmware is and how to check it (docs/fleet.md). */
+export function announcementMessage(plan: MqttPlan, url: string, facts: ArtifactFacts): Message {
+  const { product, hardware, version, artifact, filename, sizeBytes, sha256 } = facts;
+  const announcement = {
+    version,
+    url,
+    size: sizeBytes,
+    sha256,
+    product,
+    hardware,
+    artifact,
+    filename,
+  };
+  const bytes = Buffer.from(JSON.stringify(announcement));
+  return {
+    topic: plan.topic,
+    qos: plan.qos,
+    retain: plan.retain,
+    sizeBytes: bytes.length,
+    properties: { contentType: 'application/json', payloadFormatIndicator: true },
+    open: () => Readable.from([bytes]),
+  };
+}

@@ -5,6 +5,7 @@ import { maskSecrets } from '../../core/secrets.ts';
 import { createChannelCheck } from '../channel-check.ts';
 import { checkTlsSettings, showTlsSettings, type TlsSettings } from '../tls-files.ts';
 import { type Broker, parseBroker, showBroker } from './broker-url.ts';
+import { type MqttMode, planMode, showMode } from './mode.ts';
 import { maximumRemainingLength } from './publish-packet.ts';
 import { expandTopic } from './topic.ts';
 
@@ -22,6 +23,13 @@ export interface MqttChannel extends TlsSettings {
   readonly insecure?: boolean;
   readonly protocol_version?: 4 | 5;
   readonly timeout?: number;
+  readonly mode?: 'binary' | 'announce' | 'chunked';
+  readonly url?: string;
+  readonly chunk_size?: number;
+  readonly window?: number;
+  readonly deadline?: number;
+  readonly settle?: number;
+  readonly devices?: readonly string[];
 }
 
 /** Everything of one delivery that is known before it starts. */
@@ -41,6 +49,7 @@ export interface MqttPlan {
   /** When it is not set, 5 is tried first. */
   readonly protocolVersion?: 4 | 5;
   readonly timeoutMs: number;
+  readonly mode: MqttMode;
 }
 
 /**
@@ -69,8 +78,10 @@ export function planDelivery(channel: MqttChannel, facts: ArtifactFacts): MqttPl
   }
   const plain = broker?.tls === false ? 'need a broker URL with mqtts:// or wss://' : undefined;
   checkTlsSettings(check, channel, plain);
+  const mode = check.read('url', () => planMode(channel, facts));
   check.finish();
-  if (facts.sizeBytes > maximumRemainingLength) throw tooLargeForMqtt(facts);
+  if (mode?.kind === 'binary' && facts.sizeBytes > maximumRemainingLength)
+    throw tooLargeForMqtt(facts);
   return {
     broker: broker as Broker,
     topic: topic as string,
@@ -87,6 +98,7 @@ export function planDelivery(channel: MqttChannel, facts: ArtifactFacts): MqttPl
       ? {}
       : { protocolVersion: channel.protocol_version }),
     timeoutMs: (channel.timeout ?? 30) * 1000,
+    mode: mode as MqttMode,
   };
 }
 
@@ -107,6 +119,7 @@ export function showSettings(plan: MqttPlan): Record<string, unknown> {
     ...showTlsSettings(plan.tls),
     protocol_version: plan.protocolVersion ?? '5, or 4 when the broker refuses it',
     timeout: plan.timeoutMs / 1000,
+    ...showMode(plan.mode),
   }) as Record<string, unknown>;
 }
 

@@ -8,8 +8,9 @@ import { type Deadline, startDeadline } from '../deadline.ts';
 import { readTlsFiles } from '../tls-files.ts';
 import { peerOf } from './broker-url.ts';
 import { prepareConnection } from './connection.ts';
-import { descriptionMessage, firmwareMessage } from './messages.ts';
+import { announcementMessage, descriptionMessage, firmwareMessage } from './messages.ts';
 import type { MqttPlan } from './plan.ts';
+import type { Message } from './publish.ts';
 import { type MqttSession, openSession } from './session.ts';
 
 /** One attempt: connects, publishes the firmware and its description, takes leave. */
@@ -81,7 +82,7 @@ async function publishAll(
   context: SendContext,
   warnings: string[],
 ): Promise<string | undefined> {
-  const answer = await session.publish(firmwareMessage(plan, payload), context.onProgress);
+  const answer = await session.publish(mainMessage(plan, payload), context.onProgress);
   if (answer.noSubscribers) warnings.push(`nobody has subscribed to ${plan.topic}`);
   if (plan.qos === 0) warnings.push('QoS 0: the broker does not confirm that it took the message');
   if (plan.metadataTopic === undefined) return answer.packet;
@@ -91,7 +92,13 @@ async function publishAll(
   return answer.packet;
 }
 
+function mainMessage(plan: MqttPlan, payload: Payload): Message {
+  return plan.mode.kind === 'announce'
+    ? announcementMessage(plan, plan.mode.url, payload.facts)
+    : firmwareMessage(plan, payload);
+}
+
 /** Eight characters, enough to tell publishers apart; it is no secret. */
-function randomSuffix(random: () => number): string {
+export function randomSuffix(random: () => number): string {
   return Array.from({ length: 8 }, () => Math.floor(random() * 36).toString(36)).join('');
 }

@@ -1,0 +1,207 @@
+import { posix, resolve } from 'node:path';
+import { OtaError } from '../../core/errors.ts';
+import { uploadTarget } from '../../core/fleet/deploy-config.ts';
+import { type PublishTarget, parsePublishTarget } from '../../core/fleet/publish-target.ts';
+import { versionFromFile } from '../../workflows/build-version.ts';
+import { commandFleet } from '../../workflows/command.ts';
+import type { LoadedConfig } from '../../workflows/deploy-config.ts';
+import { findArtifact } from '../../workflows/find-artifact.ts';
+import { type PublishResult, publish } from '../../workflows/publish.ts';
+import { defineCommand } from '../command.ts';
+import { audienceOptions, fleetOptions, readFleetConfig } from '../fleet-options.ts';
+import { commandResultJson, renderCommandResult, sayCommandEvent } from '../fleet-view.ts';
+import { type Io, line, writeJson } from '../io.ts';
+import {
+  absolute,
+  jsonOption,
+  manifestOption,
+  numberBetween,
+  optional,
+  splitList,
+  verboseOption,
+} from '../options.ts';
+import { formatBytes } from '../render.ts';
+
+export const publishCommand = defineCommand({
+  examples: [
+    ['ota publish --version 1.2.3 --to www', 'a release, into a folder or to pi@nas:/var/www'],
+    ['ota publish --config ota_deploy_config.json --command update', 'the build, then update'],
+    ['ota publish --binary build/gateway.bin --to www --dry-run', 'a file; say what would be done'],
+  ],
+  options: (yargs) =>
+    yargs.options({
+      ...fleetOptions,
+      ...manifestOption,
+      version: { type: 'string', describe: 'of a release, or over what the image says' },
+      binary: { type: 'string', normalize: true, describe: 'a firmware file, not a release' },
+      artifact: { type: 'string', describe: 'the artifact of the release, when it has several' },
+      to: { type: 'string', describe: 'a folder, user@host:folder or an https URL' },
+      description: { type: 'string', describe: 'for version.json' },
+      'min-version': { type: 'string', describe: 'what devices must run before (default 1.0.0)' },
+      command: {
+        choices: ['update', 'check'] as const,
+        describe: 'afterwards, tell the devices',
+      },
+      ...audienceOptions,
+      force: { type: 'boolean', default: false, describe: 'devices install what is not newer' },
+      wait: { type: 'boolean', default: true, describe: 'follow the devices to their end' },
+      timeout: { type: 'number', describe: 'seconds without progress to give a device up' },
+      'dry-run': { type: 'boolean', default: false, describe: 'say what would be published' },
+      ...jsonOption,
+      ...verboseOption,
+    }),
+  async run(args, io) {
+    const usesConfig =
+      args.config !== undefined || args.to === undefined || args.command !== undefined;
+    const loaded = usesConfig ? await readFleetConfig(io, args) : undefined;
+    const source = await chooseSource(io, args, loaded);
+    const target = chooseTarget(io, args.to, loaded);
+    const names = namesOf(loaded);
+    const server = loaded?.config.server;
+    const result = await publish({
+      target,
+      binaryPath: source.path,
+      ...optional('version', source.version),
+      ...optional('description', args.description ?? loaded?.config.build.description),
+      ...optional('minVersion', args['min-version'] ?? loaded?.config.build.min_version),
+      forceUpdate: args.force,
+      ...names,
+      ...optional(
+        'versionFolder',
+        args.to === undefined && server?.upload === undefined && server !== undefined
+          ? posix.dirname(server.version_path)
+          : undefined,
+      ),
+      ssh: optional('port', server?.ssh_port),
+      https: {
+        ...optional('username', server?.username),
+        ...optional('password', server?.password),
+        ...optional('ca', server?.ca),
+        verify: server?.verify_ssl ?? true,
+        cwd: loaded?.folder ?? io.cwd,
+      },
+      dryRun: args['dry-run'],
+      env: io.env,
+      now: io.now,
+      random: io.random,
+      signal: io.signal,
+    });
+    if (!args.json) line(io.stdout, renderPublished(result, target, args['dry-run']));
+    const action = args['dry-run'] ? undefined : args.command;
+    if (action === undefined || loaded === undefined) {
+      if (args.json) writeJson(io.stdout, { ok: true, published: jsonOf(result) });
+      return 0;
+    }
+    return await commandAfterwards(io, args, action, loaded, result);
+  },
+});
+
+interface Words {
+  readonly manifest: string;
+  readonly version: string | undefined;
+  readonly binary: string | undefined;
+  readonly artifact: string | undefined;
+  readonly device: readonly string[];
+  readonly group: readonly string[];
+  readonly all: boolean;
+  readonly force: boolean;
+  readonly wait: boolean;
+  readonly timeout: number | undefined;
+  readonly json: boolean;
+}
+
+/** `--binary`, else the build of the configuration, else a release of the manifest. */
+async function chooseSource(
+  io: Io,
+  args: Words & { readonly config: string | undefined },
+  loaded: LoadedConfig | undefined,
+): Promise<{ path: string; version?: string }> {
+  if (args.binary !== undefined) {
+    return { path: absolute(io, args.binary), ...optional('version', args.version) };
+  }
+  if (args.config !== undefined && loaded !== undefined) {
+    const version = args.version ?? (await versionFromFile(loaded));
+    const path = resolve(loaded.folder, loaded.config.build.firmware_path);
+    return { path, ...optional('version', version) };
+  }
+  return await findArtifact({
+    manifestPath: absolute(io, args.manifest),
+    version: args.version ?? 'latest',
+    ...optional('artifact', args.artifact),
+  });
+}
+
+function chooseTarget(
+  io: Io,
+  to: string | undefined,
+  loaded: LoadedConfig | undefined,
+): PublishTarget {
+  if (to === undefined && loaded === undefined) throw new OtaError('usage', 'where to? Give --to');
+  const text = to ?? uploadTarget((loaded as LoadedConfig).config);
+  const target = parsePublishTarget(text);
+  if (target.kind !== 'folder') return target;
+  const base = to === undefined ? (loaded?.folder ?? io.cwd) : io.cwd;
+  return { kind: 'folder', path: resolve(base, target.path) };
+}
+
+function namesOf(loaded: LoadedConfig | undefined): { aliasName: string; versionName: string } {
+  const server = loaded?.config.server;
+  return {
+    aliasName: posix.basename(server?.firmware_path ?? 'firmware.bin'),
+    versionName: posix.basename(server?.version_path ?? 'version.json'),
+  };
+}
+
+async function commandAfterwards(
+  io: Io,
+  args: Words,
+  action: 'update' | 'check',
+  loaded: LoadedConfig,
+  published: PublishResult,
+): Promise<number> {
+  const chosen = args.device.length + args.group.length > 0;
+  const timeoutS =
+    args.timeout === undefined ? undefined : numberBetween('timeout', args.timeout, 0.001, 86_400);
+  const result = await commandFleet({
+    loaded,
+    action,
+    audience: {
+      devices: splitList(args.device) ?? [],
+      groups: splitList(args.group) ?? [],
+      all: args.all || !chosen,
+    },
+    force: args.force,
+    version: published.reportedVersion,
+    wait: args.wait,
+    acceptReported: false,
+    ...optional('timeoutMs', timeoutS === undefined ? undefined : timeoutS * 1000),
+    now: () => io.now().getTime(),
+    random: io.random,
+    signal: io.signal,
+    notify: (event) => sayCommandEvent(io, event),
+  });
+  if (args.json) {
+    writeJson(io.stdout, {
+      ...commandResultJson(action, result),
+      published: jsonOf(published),
+    });
+  } else if (args.wait) line(io.stdout, renderCommandResult(result));
+  if (result.cancelled) return 130;
+  return result.ok ? 0 : 1;
+}
+
+function renderPublished(result: PublishResult, target: PublishTarget, dryRun: boolean): string {
+  const where = target.kind === 'https' ? target.url : target.path;
+  const host = target.kind === 'ssh' ? `${target.host}:` : '';
+  const prefix = dryRun ? '[dry-run] ' : '';
+  return [
+    `${prefix}published ${result.version} (${formatBytes(result.sizeBytes)}, SHA-256 ${result.sha256}) to ${host}${where}`,
+    ...result.files.map((name) => `${prefix}  ${name}`),
+    ...result.warnings.map((warning) => `warning: ${warning}`),
+  ].join('\n');
+}
+
+function jsonOf(result: PublishResult): object {
+  const { version, files, sizeBytes, sha256, warnings } = result;
+  return { version, files, size: sizeBytes, sha256, warnings };
+}

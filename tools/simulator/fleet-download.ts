@@ -1,0 +1,152 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Dispatcher } from 'undici';
+import { pullTopics } from '../core/chunks/pull.ts';
+import { createPullClient } from '../core/chunks/pull-client.ts';
+import { parseTopicTemplate } from '../core/fleet/topic-template.ts';
+import { parseVersionFile, type VersionFile } from '../core/fleet/version-file.ts';
+import type { BrokerClient, IncomingMessage } from '../transports/mqtt/client.ts';
+import { DeviceError, type ExpectedImage, type ImageSlot } from './fleet-image.ts';
+
+/** Where a device learns of new firmware, and fetches it. */
+export interface FirmwareSource {
+  /** What is offered now. */
+  look(signal: AbortSignal): Promise<Offer>;
+}
+
+export interface Offer {
+  readonly expected: ExpectedImage;
+  readonly minVersion?: string;
+  fetch(slot: ImageSlot, onBytes: () => Promise<void>, signal: AbortSignal): Promise<void>;
+}
+
+/** Asks for `version.json` beside the firmware, then downloads what it names. */
+export function createHttpsSource(baseUrl: string, dispatcher: Dispatcher): FirmwareSource {
+  return {
+    async look(signal) {
+      const { body } = await get(`${baseUrl}/version.json`, dispatcher, signal);
+      const text = await body.text();
+      if (text.length > 65_536) throw new DeviceError('ESP_ERR_NO_MEM', 'version.json is too long');
+      const file = parseVersionFile(text, 'version.json');
+      return offerOf(file, `${baseUrl}/${file.file ?? 'firmware.bin'}`, dispatcher);
+    },
+  };
+}
+
+/** What an announcement or a `version.json` offers under a URL. */
+export function offerOf(
+  file: Pick<VersionFile, 'version' | 'size' | 'sha256' | 'min_version'>,
+  url: string,
+  dispatcher: Dispatcher,
+): Offer {
+  return {
+    expected: {
+      version: file.version,
+      ...(file.size === undefined ? {} : { sizeBytes: file.size }),
+      ...(file.sha256 === undefined ? {} : { sha256: file.sha256.toLowerCase() }),
+    },
+    ...(file.min_version === undefined ? {} : { minVersion: file.min_version }),
+    async fetch(slot, onBytes, signal) {
+      const { body, headers } = await get(url, dispatcher, signal);
+      for await (const bytes of body as AsyncIterable<Uint8Array>) {
+        slot.write(bytes);
+        await onBytes();
+      }
+      const length = Number(headers['content-length']);
+      if (Number.isFinite(length) && length !== slot.receivedBytes) {
+        throw new DeviceError('ESP_ERR_HTTP_INCOMPLETE_DATA', `${slot.receivedBytes} of ${length}`);
+      }
+    },
+  };
+}
+
+async function get(
+  url: string,
+  dispatcher: Dispatcher,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> {
+  const { request } = await import('undici');
+  const answer = await request(url, { dispatcher, signal });
+  if (answer.statusCode === 200) return answer;
+  await answer.body.dump();
+  throw new DeviceError('ESP_ERR_HTTP_BASE', `HTTP status ${answer.statusCode}`);
+}
+
+const answerMs = 3000;
+const mostTries = 20;
+
+/** Downloads with the chunk protocol of `ota serve-chunks`, as a client of ThingsBoard does. */
+export function createPullSource(
+  client: () => BrokerClient,
+  requestId: string,
+  chunkBytes: number,
+): FirmwareSource {
+  const ask = createAsking(client, requestId);
+  return {
+    async look(signal) {
+      const keys = 'fw_title,fw_version,fw_checksum,fw_checksum_algorithm,fw_size';
+      const topics = [pullTopics.attributesRequest, pullTopics.attributesResponse] as const;
+      const sharedKeys = JSON.stringify({ sharedKeys: keys });
+      const answer = await ask(topics, {}, sharedKeys, signal);
+      const { shared } = JSON.parse(answer.toString()) as { shared: Record<string, unknown> };
+      const sizeBytes = Number(shared.fw_size);
+      return {
+        expected: {
+          version: String(shared.fw_version),
+          sizeBytes,
+          sha256: String(shared.fw_checksum),
+        },
+        async fetch(slot, onBytes, fetchSignal) {
+          const pull = createPullClient(sizeBytes, chunkBytes, (bytes) => slot.write(bytes));
+          const chunkTopics = [pullTopics.request, pullTopics.response] as const;
+          for (let n = pull.wanted(); n !== undefined; n = pull.wanted()) {
+            const bytes = await ask(chunkTopics, { n: String(n) }, String(chunkBytes), fetchSignal);
+            if (bytes.length === 0) throw new DeviceError('ESP_FAIL', 'an empty chunk');
+            pull.receive(n, bytes);
+            await onBytes();
+          }
+        },
+      };
+    },
+  };
+}
+
+type Topics = readonly [request: string, response: string];
+
+/** Publishes a question until its answer comes. Each kind of answer is subscribed to once a connection. */
+function createAsking(client: () => BrokerClient, requestId: string) {
+  const subscribed = new Map<string, BrokerClient>();
+  let expected: { topic: string; take(message: IncomingMessage): void } | undefined;
+  return async (
+    [request, response]: Topics,
+    places: Readonly<Record<string, string>>,
+    payload: string,
+    signal: AbortSignal,
+  ): Promise<Buffer> => {
+    const names = ['requestId', ...Object.keys(places)];
+    const values = { requestId, ...places };
+    const answerTopic = parseTopicTemplate(response, names);
+    const filter = answerTopic.filter.replace('+', requestId);
+    if (subscribed.get(filter) !== client()) {
+      subscribed.set(filter, client());
+      await client().subscribe(filter, 0, (message) => {
+        if (message.topic === expected?.topic) expected.take(message);
+      });
+    }
+    const topic = parseTopicTemplate(request, names).expand(values);
+    for (let attempt = 0; attempt < mostTries; attempt += 1) {
+      const answered = new Promise<Buffer>((take) => {
+        expected = { topic: answerTopic.expand(values), take: (message) => take(message.payload) };
+      });
+      const timer = new AbortController();
+      const silence = sleep(answerMs, undefined, { signal: timer.signal }).catch(() => undefined);
+      void client()
+        .publish(topic, payload, { qos: 0 })
+        .catch(() => {});
+      const answer = await Promise.race([answered, silence]);
+      timer.abort();
+      if (answer !== undefined) return answer;
+      signal.throwIfAborted();
+    }
+    throw new DeviceError('ESP_ERR_TIMEOUT', `no answer to ${topic}`);
+  };
+}
