@@ -1,8 +1,9 @@
 /** Measures against peers in one run, as ratios: `npm run bench`, or `npm run bench -- package` for one of them. */
 import type { Benchmark } from './benchmark.ts';
+import { deployBenchmark } from './deploy.bench.ts';
 import { packageBenchmark } from './package.bench.ts';
 
-const benchmarks: readonly Benchmark[] = [packageBenchmark];
+const benchmarks: readonly Benchmark[] = [packageBenchmark, deployBenchmark];
 
 const wanted = process.argv.slice(2);
 for (const benchmark of benchmarks) {
