@@ -75,7 +75,22 @@ const bundled = new Set([
   'execa',
   'proper-lockfile',
 ]);
-const external = Object.keys(packageJson.dependencies).filter((name) => !bundled.has(name));
+/** Many small files: loaded as one file of its own by the command that needs it, in half the time. */
+const vendored = ['undici'];
+
+const vendoredAsFiles: Plugin = {
+  name: 'vendored',
+  setup(context) {
+    context.onResolve({ filter: new RegExp(`^(${vendored.join('|')})$`) }, ({ path }) => ({
+      path: `./vendor/${path}.cjs`,
+      external: true,
+    }));
+  },
+};
+
+const external = Object.keys(packageJson.dependencies).filter(
+  (name) => !bundled.has(name) && !vendored.includes(name),
+);
 
 const common: BuildOptions = {
   bundle: true,
@@ -84,8 +99,20 @@ const common: BuildOptions = {
   plugins: [compiledSchemas],
 };
 await build({
+  entryPoints: vendored,
+  outdir: 'dist/vendor',
+  outExtension: { '.js': '.cjs' },
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  minify: true,
+  logLevel: 'warning',
+});
+await build({
   ...common,
   entryPoints: ['tools/cli.ts'],
+  plugins: [...(common.plugins ?? []), vendoredAsFiles],
   outfile: 'dist/main.js',
   format: 'cjs',
   external: external.flatMap((name) => [name, `${name}/*`]),

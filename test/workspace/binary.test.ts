@@ -1,12 +1,14 @@
-import { appendFile, mkdir, symlink } from 'node:fs/promises';
+import { appendFile, mkdir, rename, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { fingerprintOf } from '../../tools/core/integrity.ts';
 import type { ArtifactFacts } from '../../tools/core/release/delivery.ts';
-import { createPayload, verifyArtifact } from '../../tools/workspace/artifact-file.ts';
+import { verifyArtifact } from '../../tools/workspace/artifact-file.ts';
 import { findBinary, readBinary } from '../../tools/workspace/binary.ts';
 import { confine } from '../../tools/workspace/confine.ts';
+import { type FileStamp, isSettled, readStamp } from '../../tools/workspace/file-stamp.ts';
+import { createPayload } from '../../tools/workspace/payload.ts';
 import { rejection } from '../support/code.ts';
 import { createFolder } from '../support/temporary-workspace.ts';
 
@@ -39,6 +41,13 @@ describe('a firmware file', () => {
     expect(error.code).toBe('binary-changed');
   });
 });
+
+/** Returns when the clock of the file system shows another time than it did for the stamp. */
+async function clockTick(folder: string, { changedNs }: FileStamp): Promise<void> {
+  const path = join(folder, 'tick');
+  do await writeFile(path, '');
+  while ((await readStamp(path)).changedNs === changedNs);
+}
 
 const facts = (bytes: string): ArtifactFacts => ({
   product: 'p',
@@ -86,6 +95,41 @@ describe('an artifact', () => {
     expect((await rejection(reading)).code).toBe('artifact-hash-mismatch');
     expect(received).toBeLessThan(3_000_000);
     expect((await rejection(payload.bytes())).code).toBe('artifact-hash-mismatch');
+  });
+
+  it('that kept its stamp since it was verified is handed out without hashing it again', async () => {
+    const folder = await createFolder({ 'a.bin': 'hello' });
+    const path = join(folder, 'a.bin');
+    const otherHash = facts('hullo'); // shows that nothing is hashed
+    const payload = createPayload(path, otherHash, await readStamp(path));
+    expect(await text(payload.stream())).toBe('hello');
+  });
+
+  it.each(['written to', 'replaced', 'set back in time'])(
+    'that was %s after it was verified is not completed',
+    async (how) => {
+      const folder = await createFolder({ 'a.bin': 'hello', 'b.bin': 'hullo' });
+      const path = join(folder, 'a.bin');
+      const { atime, mtime } = await stat(path);
+      const stamp = await readStamp(path);
+      if (how === 'written to') await appendFile(path, '!');
+      if (how === 'replaced') await rename(join(folder, 'b.bin'), path);
+      if (how === 'set back in time') {
+        await clockTick(folder, stamp);
+        await writeFile(path, 'hullo');
+        await utimes(path, atime, mtime);
+      }
+      const payload = createPayload(path, facts('hello'), stamp);
+      const error = await rejection(text(payload.stream()));
+      expect(error.code).toBe('artifact-hash-mismatch');
+    },
+  );
+
+  it('that changed a moment ago is not settled: the clock of the file system may not have moved', async () => {
+    const folder = await createFolder({ 'a.bin': 'hello' });
+    const stamp = await readStamp(join(folder, 'a.bin'));
+    expect(isSettled(stamp, new Date())).toBe(false);
+    expect(isSettled(stamp, new Date(Date.now() + 10_000))).toBe(true);
   });
 
   it('that vanished ends the stream with an error', async () => {

@@ -11,7 +11,9 @@ import { type DeployReport, plannedReport, summarize } from '../core/release/dep
 import { requireFilled, type Variables } from '../core/release/placeholders.ts';
 import { chooseArtifacts } from '../core/release/release.ts';
 import { requireSigned } from '../core/signing/require-signed.ts';
-import { createPayload, verifyArtifact } from '../workspace/artifact-file.ts';
+import { verifyArtifact } from '../workspace/artifact-file.ts';
+import { type FileStamp, isSettled, readStamp } from '../workspace/file-stamp.ts';
+import { createPayload } from '../workspace/payload.ts';
 import { readTrust } from '../workspace/trusted-keys.ts';
 import { artifactPath, openWorkspace, readManifest, readRelease } from '../workspace/workspace.ts';
 import { type DeliverOptions, deliverAll } from './deliver.ts';
@@ -37,7 +39,7 @@ export interface DeployOptions extends DeployRequest, Omit<DeliverOptions, 'payl
  */
 export async function deploy(options: DeployOptions): Promise<DeployReport> {
   const startedAt = options.clock.now();
-  const { plan, paths } = await gatherAndPlan(options);
+  const { plan, files } = await gatherAndPlan(options);
   if (!options.dryRun) requireFilled(plan.missing, plan.leftovers);
   options.onPlan?.(plan);
   const deliveries = options.dryRun
@@ -45,7 +47,7 @@ export async function deploy(options: DeployOptions): Promise<DeployReport> {
     : await deliverAll(plan.steps, {
         ...options,
         cwd: dirname(options.manifestPath),
-        payloadOf: payloads(paths),
+        payloadOf: payloads(files),
       });
   const run = { dryRun: options.dryRun, startedAt, finishedAt: options.clock.now() };
   return summarize(plan, deliveries, run);
@@ -53,7 +55,7 @@ export async function deploy(options: DeployOptions): Promise<DeployReport> {
 
 async function gatherAndPlan(
   options: DeployOptions,
-): Promise<{ plan: DeployPlan; paths: ReadonlyMap<string, string> }> {
+): Promise<{ plan: DeployPlan; files: ReadonlyMap<string, VerifiedFile> }> {
   const workspace = openWorkspace(options.manifestPath, options.outputFolder);
   const manifest = await readManifest(workspace);
   const stored = await readRelease(workspace, manifest, options.version);
@@ -66,19 +68,27 @@ async function gatherAndPlan(
     transports: options.available,
     variables: options.variables,
   });
-  const paths = new Map<string, string>();
+  const files = new Map<string, VerifiedFile>();
   for (const artifact of chooseArtifacts(stored.release, options.artifact)) {
     const path = await artifactPath(workspace, stored, artifact);
+    const stamp = await readStamp(path).catch(() => undefined); // a missing file is named below
     await verifyArtifact(path, artifact);
-    paths.set(artifact.filename, path);
+    const settled = stamp !== undefined && isSettled(stamp, options.clock.now());
+    files.set(artifact.filename, { path, ...(settled && { stamp }) });
   }
-  return { plan, paths };
+  return { plan, files };
 }
 
-function payloads(paths: ReadonlyMap<string, string>): DeliverOptions['payloadOf'] {
+/** A file with the right bytes; its stamp is absent when it changed too recently to be relied on. */
+interface VerifiedFile {
+  readonly path: string;
+  readonly stamp?: FileStamp;
+}
+
+function payloads(files: ReadonlyMap<string, VerifiedFile>): DeliverOptions['payloadOf'] {
   return (step: PlannedDelivery) => {
-    const path = paths.get(step.artifact.filename);
-    if (path === undefined) throw new OtaError('artifact-missing', step.artifact.filename);
-    return createPayload(path, step.artifact);
+    const file = files.get(step.artifact.filename);
+    if (file === undefined) throw new OtaError('artifact-missing', step.artifact.filename);
+    return createPayload(file.path, step.artifact, file.stamp);
   };
 }

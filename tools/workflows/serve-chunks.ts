@@ -5,7 +5,7 @@ import {
   type ChunkServerEvent,
   serveChunks,
 } from '../messaging/chunk-server.ts';
-import { createPayload } from '../workspace/artifact-file.ts';
+import { createPayload } from '../workspace/payload.ts';
 import { type LoadedConfig, openConfiguredClient } from './deploy-config.ts';
 import { type ArtifactRequest, findArtifact } from './find-artifact.ts';
 

@@ -1,9 +1,6 @@
-import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { Transform } from 'node:stream';
 import { OtaError } from '../core/errors.ts';
-import { createFingerprinter, type Fingerprint, fingerprintOf } from '../core/integrity.ts';
-import type { ArtifactFacts, Payload } from '../core/release/delivery.ts';
+import { type Fingerprint, fingerprintOf } from '../core/integrity.ts';
 import type { Artifact } from '../core/release/release.ts';
 import { readBinary } from './binary.ts';
 
@@ -55,53 +52,3 @@ function requireHash(path: string, artifact: Artifact, { sha256 }: Fingerprint):
 }
 
 const repackage = 'Restore the file, or package this version again.';
-
-const readChunkBytes = 1024 * 1024;
-
-/**
- * The bytes of an artifact, fit to be sent. Every stream is hashed again while it is read: a file that is
- * replaced after it was verified ends the stream with `artifact-hash-mismatch` before its last bytes are handed
- * out, so a receiver that knows the length never sees a complete wrong image.
- */
-export function createPayload(path: string, facts: ArtifactFacts): Payload {
-  const changed = (): OtaError =>
-    new OtaError('artifact-hash-mismatch', `${path} changed after it was verified`, {
-      hint: 'Package again, and let no build run during the deployment.',
-    });
-  return {
-    facts,
-    stream() {
-      const file = createReadStream(path, { highWaterMark: readChunkBytes });
-      const guard = createGuard(facts, changed);
-      file.on('error', (error) => guard.destroy(error));
-      guard.on('close', () => file.destroy());
-      return file.pipe(guard);
-    },
-    async bytes() {
-      const bytes = await readFile(path);
-      if (fingerprintOf(bytes).sha256 !== facts.sha256) throw changed();
-      return bytes;
-    },
-  };
-}
-
-/** Passes chunks on one behind, and the last one only when all bytes have the right hash. */
-function createGuard(facts: ArtifactFacts, changed: () => OtaError): Transform {
-  const fingerprinter = createFingerprinter();
-  let held: Uint8Array | undefined;
-  return new Transform({
-    readableHighWaterMark: readChunkBytes,
-    writableHighWaterMark: readChunkBytes,
-    transform(chunk: Uint8Array, _encoding, done) {
-      fingerprinter.update(chunk);
-      const ready = held;
-      held = chunk;
-      done(null, ready);
-    },
-    flush(done) {
-      const { sizeBytes, sha256 } = fingerprinter.digest();
-      if (sizeBytes === facts.sizeBytes && sha256 === facts.sha256) done(null, held);
-      else done(changed());
-    },
-  });
-}

@@ -72,13 +72,9 @@ export async function readBinary(
   try {
     const before = await handle.stat();
     const fingerprinter = createFingerprinter();
-    const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, before.size + 1));
     let totalBytes = 0;
-    while (totalBytes <= before.size) {
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length);
-      if (bytesRead === 0) break;
-      totalBytes += bytesRead;
-      const chunk = buffer.subarray(0, bytesRead);
+    for await (const chunk of readAhead(handle, before.size)) {
+      totalBytes += chunk.length;
       fingerprinter.update(chunk);
       await sink(chunk);
     }
@@ -95,5 +91,28 @@ export async function readBinary(
     return fingerprinter.digest();
   } finally {
     await handle.close();
+  }
+}
+
+/**
+ * The bytes of a file in chunks, each good until the next is asked for; the next is read while one is used. Ends
+ * soon after `expectedBytes`: a file that grows for ever is not followed.
+ */
+async function* readAhead(handle: FileHandle, expectedBytes: number): AsyncGenerator<Uint8Array> {
+  const size = Math.min(chunkBytes, expectedBytes + 1);
+  const buffers = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(size)] as const;
+  const read = (turn: number) => handle.read(buffers[turn % 2 === 0 ? 0 : 1], 0, size);
+  let totalBytes = 0;
+  let pending = read(0);
+  for (let turn = 0; ; turn += 1) {
+    const { bytesRead, buffer } = await pending;
+    totalBytes += bytesRead;
+    if (bytesRead === 0) return;
+    if (totalBytes > expectedBytes) {
+      yield buffer.subarray(0, bytesRead);
+      return;
+    }
+    pending = read(turn + 1);
+    yield buffer.subarray(0, bytesRead);
   }
 }
