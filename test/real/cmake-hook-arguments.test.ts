@@ -13,6 +13,7 @@ describe('arguments', () => {
       ...['package', '--manifest', join(demo.folder, 'my ota/root.json'), '--version', '9.9.9'],
       ...['--output', join(demo.folder, '../releases')],
       ...['--binary', join(demo.buildFolder, 'sub/other.bin'), '--project', 'My Gateway'],
+      ...['--build-dir', demo.buildFolder],
       '--update-manifest',
       ...['--label', 'a;b "c" \\d', '--set', 'mqtt.topic=x y'],
     ]);

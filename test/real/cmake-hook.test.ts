@@ -20,6 +20,7 @@ describe.each(everyBuild)('on ESP-IDF $generation with $generator', (options) =>
         args: [
           ...['package', '--manifest', join(folder, 'ota/manifest.json'), '--version', '1.2.3'],
           ...['--binary', join(folder, 'build/demo.bin'), '--project', 'demo'],
+          ...['--build-dir', join(folder, 'build')],
         ],
         cwd: folder,
         sha256: sha256('first image'),

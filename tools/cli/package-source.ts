@@ -1,7 +1,7 @@
 import { OtaError } from '../core/errors.ts';
 import type { PackageOptions } from '../workflows/package.ts';
 import type { Io } from './io.ts';
-import { absolute, optional, splitList } from './options.ts';
+import { absolute, absoluteOrNone, optional, splitList } from './options.ts';
 
 /** The flags of `ota package` that say what is packaged. */
 export interface BinaryFlags {
@@ -33,9 +33,12 @@ export async function chooseBinary(
   }
   const { readBuildPackage } = await import('../workflows/package-build.ts');
   const parts = splitList(args.with) ?? [];
-  const found = await readBuildPackage(absolute(io, buildFolder), parts, version);
+  const found = await readBuildPackage(absolute(io, buildFolder), parts, {
+    ...optional('binaryPath', absoluteOrNone(io, binary)),
+    ...optional('version', version),
+  });
   return {
-    binaryPath: binary === undefined ? found.binaryPath : absolute(io, binary),
+    binaryPath: found.binaryPath,
     version: found.version,
     versionGiven: version !== undefined,
     build: found.build,

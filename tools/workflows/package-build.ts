@@ -10,6 +10,7 @@ import { readFirmwareBytes } from '../workspace/firmware-bytes.ts';
 /** What a build folder contributes to a release. */
 export interface BuildPackage {
   readonly build: BuildFolder;
+  /** The app of the build. */
   readonly binaryPath: string;
   readonly version: string;
   readonly appOffset: number | undefined;
@@ -17,28 +18,34 @@ export interface BuildPackage {
   readonly files: readonly PackageFile[];
 }
 
+/** What is known without the build. */
+export interface KnownPackage {
+  readonly binaryPath?: string;
+  readonly version?: string;
+}
+
 /**
  * Reads a build folder: the app and its version, and the parts that go along.
  *
+ * @param known what somebody chose; it is not looked for in the build
  * @param wanted names of parts: `bootloader`, `partition-table`, `otadata`, `merged`, or a data partition
  * @throws OtaError about the build, `binary-missing`, `usage`
  */
 export async function readBuildPackage(
   folder: string,
   wanted: readonly string[],
-  version: string | undefined,
+  known: KnownPackage,
 ): Promise<BuildPackage> {
   const build = await readBuildFolder(folder);
-  const app = requirePart(build, build.app, 'app');
   const files: PackageFile[] = [];
   for (const name of wanted) {
     files.push(name === 'merged' ? await mergeParts(build) : await readPart(build, name));
   }
   return {
     build,
-    binaryPath: join(build.folder, app.path),
-    version: version ?? versionOf(build),
-    appOffset: app.offset,
+    binaryPath: known.binaryPath ?? join(build.folder, requirePart(build, build.app, 'app').path),
+    version: known.version ?? versionOf(build),
+    appOffset: build.app?.offset,
     files,
   };
 }
