@@ -153,8 +153,9 @@ describe('ota inspect FILE', () => {
     expect(exitCode).toBe(2);
   });
 
-  it('says when there is no such file', async () => {
-    const { exitCode, stderr } = await runOta(['inspect', 'nowhere.bin'], { cwd });
+  it.each(['nowhere.bin', 'file.bin/nowhere.bin'])('says when there is no %s', async (path) => {
+    await writeFile(join(cwd, 'file.bin'), 'x');
+    const { exitCode, stderr } = await runOta(['inspect', path], { cwd });
     expect(stderr).toContain('code: binary-missing');
     expect(exitCode).toBe(2);
   });

@@ -139,6 +139,20 @@ describe('a delta patch', () => {
     expect(parseImage(patched(plain, 3, [1])).kind).toBe('unknown');
   });
 
+  it('that ends between its chunks is none', () => {
+    const head = Uint8Array.of(0x00, 0x80, 0x05, 0x00);
+    const chunks = joined(head, Uint8Array.of(20), code(20), Uint8Array.of(0));
+    expect(parseImage(chunks).kind).toBe('unknown');
+  });
+
+  it.each([
+    ['smaller than any firmware', [0x00, 0x01]],
+    ['larger than any flash', [0x80, 0x80, 0x80, 0x80, 0x03]],
+  ])('that makes something %s is none', (_, size) => {
+    const stream = joined(Buffer.from('5d00008000', 'hex'), code(64));
+    expect(parseImage(joined(Uint8Array.of(0x01, ...size), stream)).kind).toBe('unknown');
+  });
+
   it.each([
     ['lzma', 0x01, '5d00008000'],
     ['bz2', 0x03, '425a6839'],
@@ -163,6 +177,19 @@ describe('a delta patch', () => {
     expect(parseImage(patch)).toMatchObject({ compression: 'heatshrink', targetBytes: 4096 });
     expect(parseImage(patched(patch, 3, [0x4f])).kind).toBe('unknown');
     expect(parseImage(patched(patch, 4, [0xff])).kind).toBe('unknown');
+  });
+
+  it('compressed with heatshrink is read through back references too', () => {
+    // literal 0x00, literal 0x80, a copy of the byte before, literal 0x40: a chunk of 0x80000 bytes
+    const bits = ['1', '00000000', '1', '10000000', '0', '00000000', '0000000', '1', '01000000'];
+    const padded = bits.join('').padEnd(48, '0');
+    const stream = Uint8Array.from({ length: 6 }, (_, at) =>
+      Number.parseInt(padded.slice(at * 8, at * 8 + 8), 2),
+    );
+    const patch = (...target: number[]) =>
+      parseImage(joined(Uint8Array.of(0x04, ...target, 0x44), stream)).kind;
+    expect(patch(0x80, 0x80, 0x40)).toBe('delta-patch');
+    expect(patch(0xbf, 0xff, 0x3f)).toBe('unknown');
   });
 
   it("in Espressif's container names its base", () => {
