@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { mergeImages } from '../../tools/core/image/merge-images.ts';
 import { parseImage } from '../../tools/core/image/parse-image.ts';
+import { problemsOf } from '../../tools/core/image/problems.ts';
 import {
   code,
   filled,
@@ -86,6 +87,33 @@ describe('a merged image', () => {
       { offset: 0x10000, bytes: sampleApp({ sizeBytes: 0x10000 }) },
     ]);
     expect(parseImage(file)).toMatchObject({ kind: 'merged', apps: { length: 1 } });
+  });
+
+  it.each([
+    ['an unknown chip', 0x7f],
+    ['a chip that boots from 0x0', 0x05],
+  ])('of %s lies where it lies in the file', (_, chipId) => {
+    const file = patched(mergedFile('esp32', 0x1000), 0x100c, [chipId]);
+    expect(parseImage(file)).toMatchObject({
+      kind: 'merged',
+      flashOffset: 0,
+      tableOffset: 0x8000,
+      bootloader: { flashOffset: 0x1000 },
+      apps: [{ flashOffset: 0x10000, fileOffset: 0x10000 }],
+    });
+  });
+
+  it('tells the problems of its parts, labels made safe', () => {
+    const rows = twoSlots.map((row) => (row.label === 'ota_0' ? { ...row, label: '\u001b' } : row));
+    const app = sampleApp();
+    const file = mergeImages([
+      { offset: 0, bytes: sampleBootloader() },
+      { offset: 0x8000, bytes: partitionTable(rows) },
+      { offset: 0x10000, bytes: patched(app, 0x40, [0x41]) },
+    ]);
+    expect(problemsOf(parseImage(file))).toContain(
+      '\\x1b: the appended SHA-256 is not that of the image',
+    );
   });
 
   it('may hold no app yet', () => {
