@@ -18,7 +18,7 @@ import { esp8266Arduino, esp8266Rtos, esp8266V1, esp8266V2 } from '../support/es
 import { mergedFile, otadata, partitionTable } from '../support/flash-files.ts';
 import { runOta } from '../support/io.ts';
 import { changeBuild, sampleBuild } from '../support/sample-build.ts';
-import { sharedFolder } from '../support/shared.ts';
+import { sharedFolder, sharedImages } from '../support/shared.ts';
 import { signImage } from '../support/sign-image.ts';
 import { writeBuild } from '../support/write-build.ts';
 
@@ -153,8 +153,9 @@ describe('ota inspect FILE', () => {
     expect(exitCode).toBe(2);
   });
 
-  it('says when there is no such file', async () => {
-    const { exitCode, stderr } = await runOta(['inspect', 'nowhere.bin'], { cwd });
+  it.each(['nowhere.bin', 'file.bin/nowhere.bin'])('says when there is no %s', async (path) => {
+    await writeFile(join(cwd, 'file.bin'), 'x');
+    const { exitCode, stderr } = await runOta(['inspect', path], { cwd });
     expect(stderr).toContain('code: binary-missing');
     expect(exitCode).toBe(2);
   });
@@ -289,14 +290,10 @@ describe('ota inspect --json', () => {
   const shared = sharedFolder();
 
   it.runIf(shared !== undefined)('conforms to its schema for all real files', async () => {
-    const folder = join(shared ?? '', 'images');
-    for (const path of [folder, join(folder, 'synthetic')]) {
-      for (const name of (await readdir(path)).filter((file) => /\.(?:bin|elf)$/.test(file))) {
-        await expectConforming([join(path, name)]);
-      }
-    }
-    for (const name of await readdir(join(folder, 'builddirs'))) {
-      await expectConforming([join(folder, 'builddirs', name, 'build')]);
+    for (const [, path] of sharedImages()) await expectConforming([path]);
+    const builds = join(shared ?? '', 'images/builddirs');
+    for (const name of await readdir(builds)) {
+      await expectConforming([join(builds, name, 'build')]);
     }
   });
 });

@@ -241,6 +241,10 @@ describe('a build disagrees with itself when', () => {
     ]);
   });
 
+  it('an app that just fits is fine', () => {
+    expect(found(app(sampleApp({ sizeBytes: 0x100000 })))).toEqual([]);
+  });
+
   it('a signed app is what the configuration wants', () => {
     const signed = app(signImage(sampleApp(), [ecKey('prime256v1')]));
     expect(found({ config: { SECURE_BOOT_V2_ENABLED: true }, ...signed })).toEqual([]);

@@ -14,6 +14,31 @@ describe('the chip table', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
+  it('gives every chip its id of esp_chip_id_t and the place of its bootloader', () => {
+    const rows = chips.map(({ id, name, bootloaderOffset }) => [name, id, bootloaderOffset]);
+    expect(rows).toEqual([
+      ['esp32', 0, 0x1000],
+      ['esp32s2', 2, 0x1000],
+      ['esp32c3', 5, 0],
+      ['esp32s3', 9, 0],
+      ['esp32c2', 12, 0],
+      ['esp32c6', 13, 0],
+      ['esp32h2', 16, 0],
+      ['esp32p4', 18, 0x2000],
+      ['esp32c61', 20, 0],
+      ['esp32c5', 23, 0x2000],
+      ['esp32h21', 25, 0],
+      ['esp32h4', 28, 0x2000],
+      ['esp32e22', 31, 0],
+      ['esp32s31', 32, 0x2000],
+      ['esp32s3beta2', 4, 0],
+      ['esp32c6beta', 7, 0],
+      ['esp32h2beta1', 10, 0],
+      ['esp32h2beta2', 14, 0],
+      ['esp32c5beta3', 17, 0],
+    ]);
+  });
+
   it('finds chips by id, retired ones too', () => {
     expect(chipById(9)?.name).toBe('esp32s3');
     expect(chipById(17)).toMatchObject({ name: 'esp32c5beta3', retired: true });

@@ -204,6 +204,15 @@ describe('broken structure', () => {
     ]);
   });
 
+  it('a header that nothing fits is told from one that is cut', () => {
+    const header = Uint8Array.from(app.subarray(0, 24));
+    header[23] = 7;
+    expect(parseImage(header)).toMatchObject({
+      kind: 'unknown',
+      findings: [{ message: 'starts like an image (0xE9), but nothing behind that fits' }],
+    });
+  });
+
   it('a prefix of an image is never taken for a whole one', () => {
     for (let length = 1; length < app.length; length += 1) {
       const file = parseImage(app.subarray(0, length));

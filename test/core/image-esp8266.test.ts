@@ -31,7 +31,12 @@ describe('an ESP8266 image in V1 layout', () => {
   it.each([
     [0x0f, 512],
     [0x1f, 256],
+    [0x2f, 1024],
+    [0x3f, 2048],
+    [0x4f, 4096],
     [0x5f, 2048],
+    [0x6f, 4096],
+    [0x8f, 8192],
     [0x9f, 16384],
     [0x7f, undefined],
   ])('knows the flash size of code 0x%s', (byte, kilobytes) => {
@@ -146,6 +151,18 @@ describe('an Arduino build', () => {
       app: { checksum: { status: 'valid' }, crc: { status: 'missing' } },
       findings: [],
     });
+  });
+
+  it('may have an eboot that fills its whole sector', () => {
+    const eboot = esp8266V1([[0x40100000, code(0x1000 - 32)]]);
+    expect(eboot).toHaveLength(0x1000);
+    const file = joined(eboot, esp8266V1([[0x40201010, code(256)]]));
+    expect(parseImage(file)).toMatchObject({ layout: 'arduino', findings: [] });
+  });
+
+  it('is not seen behind an image that reaches past 0x1000', () => {
+    const file = joined(esp8266V1([[0x40100000, code(0x1000 - 16)]]), filled(64, 0));
+    expect(parseImage(file)).toMatchObject({ layout: 'plain', app: undefined });
   });
 
   it('is not seen where 0xE9 at 0x1000 is chance', () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { mergeImages } from '../../tools/core/image/merge-images.ts';
 import { parseImage } from '../../tools/core/image/parse-image.ts';
+import { problemsOf } from '../../tools/core/image/problems.ts';
 import {
   code,
   filled,
@@ -88,6 +89,33 @@ describe('a merged image', () => {
     expect(parseImage(file)).toMatchObject({ kind: 'merged', apps: { length: 1 } });
   });
 
+  it.each([
+    ['an unknown chip', 0x7f],
+    ['a chip that boots from 0x0', 0x05],
+  ])('of %s lies where it lies in the file', (_, chipId) => {
+    const file = patched(mergedFile('esp32', 0x1000), 0x100c, [chipId]);
+    expect(parseImage(file)).toMatchObject({
+      kind: 'merged',
+      flashOffset: 0,
+      tableOffset: 0x8000,
+      bootloader: { flashOffset: 0x1000 },
+      apps: [{ flashOffset: 0x10000, fileOffset: 0x10000 }],
+    });
+  });
+
+  it('tells the problems of its parts, labels made safe', () => {
+    const rows = twoSlots.map((row) => (row.label === 'ota_0' ? { ...row, label: '\u001b' } : row));
+    const app = sampleApp();
+    const file = mergeImages([
+      { offset: 0, bytes: sampleBootloader() },
+      { offset: 0x8000, bytes: partitionTable(rows) },
+      { offset: 0x10000, bytes: patched(app, 0x40, [0x41]) },
+    ]);
+    expect(problemsOf(parseImage(file))).toContain(
+      '\\x1b: the appended SHA-256 is not that of the image',
+    );
+  });
+
   it('may hold no app yet', () => {
     const file = mergedFile().subarray(0, 0xf000);
     expect(parseImage(file)).toMatchObject({ kind: 'merged', apps: [] });
@@ -139,6 +167,20 @@ describe('a delta patch', () => {
     expect(parseImage(patched(plain, 3, [1])).kind).toBe('unknown');
   });
 
+  it('that ends between its chunks is none', () => {
+    const head = Uint8Array.of(0x00, 0x80, 0x05, 0x00);
+    const chunks = joined(head, Uint8Array.of(20), code(20), Uint8Array.of(0));
+    expect(parseImage(chunks).kind).toBe('unknown');
+  });
+
+  it.each([
+    ['smaller than any firmware', [0x00, 0x01]],
+    ['larger than any flash', [0x80, 0x80, 0x80, 0x80, 0x03]],
+  ])('that makes something %s is none', (_, size) => {
+    const stream = joined(Buffer.from('5d00008000', 'hex'), code(64));
+    expect(parseImage(joined(Uint8Array.of(0x01, ...size), stream)).kind).toBe('unknown');
+  });
+
   it.each([
     ['lzma', 0x01, '5d00008000'],
     ['bz2', 0x03, '425a6839'],
@@ -163,6 +205,19 @@ describe('a delta patch', () => {
     expect(parseImage(patch)).toMatchObject({ compression: 'heatshrink', targetBytes: 4096 });
     expect(parseImage(patched(patch, 3, [0x4f])).kind).toBe('unknown');
     expect(parseImage(patched(patch, 4, [0xff])).kind).toBe('unknown');
+  });
+
+  it('compressed with heatshrink is read through back references too', () => {
+    // literal 0x00, literal 0x80, a copy of the byte before, literal 0x40: a chunk of 0x80000 bytes
+    const bits = ['1', '00000000', '1', '10000000', '0', '00000000', '0000000', '1', '01000000'];
+    const padded = bits.join('').padEnd(48, '0');
+    const stream = Uint8Array.from({ length: 6 }, (_, at) =>
+      Number.parseInt(padded.slice(at * 8, at * 8 + 8), 2),
+    );
+    const patch = (...target: number[]) =>
+      parseImage(joined(Uint8Array.of(0x04, ...target, 0x44), stream)).kind;
+    expect(patch(0x80, 0x80, 0x40)).toBe('delta-patch');
+    expect(patch(0xbf, 0xff, 0x3f)).toBe('unknown');
   });
 
   it("in Espressif's container names its base", () => {

@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { kindNames } from '../../tools/core/image/firmware-file.ts';
@@ -14,7 +13,7 @@ import {
 } from '../support/esp-images.ts';
 import { esp8266Arduino, esp8266Rtos, esp8266V1, esp8266V2 } from '../support/esp8266-images.ts';
 import { mergedFile, otadata, partitionTable } from '../support/flash-files.ts';
-import { sharedFolder } from '../support/shared.ts';
+import { sharedFolder, sharedImages } from '../support/shared.ts';
 import { signImage } from '../support/sign-image.ts';
 
 /** Small files of every kind that has structure. */
@@ -115,27 +114,21 @@ it('4 MB are read in a fraction of a second', () => {
   expect(performance.now() - start).toBeLessThan(100);
 });
 
-const shared = sharedFolder();
-
-describe.runIf(shared !== undefined)('mutations of real files do not make the reader fail', () => {
-  const folder = join(shared ?? '', 'images');
-  const files = [folder, join(folder, 'synthetic')].flatMap((path) =>
-    readdirSync(path)
-      .filter((name) => /\.(?:bin|elf)$/.test(name))
-      .map((name) => [name, join(path, name)] as const),
-  );
-
-  it.each(files)('%s', (_, path) => {
-    const bytes = readFileSync(path);
-    fc.assert(
-      fc.property(edits, fc.nat(), (changes, cut) => {
-        expectSound(edited(joinedByte(bytes), changes));
-        expectSound(bytes.subarray(0, cut % (bytes.length + 1)));
-      }),
-      { numRuns: 5 },
-    );
-  });
-});
+describe.runIf(sharedFolder() !== undefined)(
+  'mutations of real files do not make the reader fail',
+  () => {
+    it.each(sharedImages())('%s', (_, path) => {
+      const bytes = readFileSync(path);
+      fc.assert(
+        fc.property(edits, fc.nat(), (changes, cut) => {
+          expectSound(edited(joinedByte(bytes), changes));
+          expectSound(bytes.subarray(0, cut % (bytes.length + 1)));
+        }),
+        { numRuns: 5 },
+      );
+    });
+  },
+);
 
 /** An empty file has no byte to change. */
 function joinedByte(bytes: Uint8Array): Uint8Array {

@@ -140,6 +140,7 @@ describe('a Secure Boot V1 signature', () => {
   it.each([
     ['alone', new Uint8Array()],
     ['before 12 bytes of any kind', code(12)],
+    ['before a few zeros', filled(5, 0)],
     ['before FF padding', filled(100, 0xff)],
   ])('is recognised %s', (_, rest) => {
     expect(parseImage(joined(app, trailer, rest))).toMatchObject({

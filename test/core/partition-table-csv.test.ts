@@ -81,6 +81,7 @@ ota_0, app, ota_0, , 512k`;
       'table 8000 1000',
       'nvs 9000 3000',
     ]);
+    expect(problems(csv, { bootloaderOffset: 0x1000 })).toEqual([]);
   });
 
   it.each([

@@ -9,6 +9,7 @@ import {
 } from '../../tools/core/image/partition.ts';
 import { checkPartitions } from '../../tools/core/image/partition-rules.ts';
 import { parsePartitionTable } from '../../tools/core/image/partition-table.ts';
+import { partitionSubtypeName } from '../../tools/core/image/partition-types.ts';
 import { joined, patched } from '../support/esp-images.ts';
 import { factorySlot, partitionTable, type Row, twoSlots } from '../support/flash-files.ts';
 
@@ -44,6 +45,31 @@ describe('a binary partition table', () => {
       encrypted: true,
       readonly: true,
     });
+  });
+
+  it('tells encrypted from read-only', () => {
+    const flags = [1, 2].map((bits) => read(changed('phy_init', { flags: bits })).partitions[2]);
+    expect(flags).toMatchObject([
+      { encrypted: true, readonly: false },
+      { encrypted: false, readonly: true },
+    ]);
+  });
+
+  it.each([
+    [0, { factory: 0, ota_0: 0x10, ota_15: 0x1f, test: 0x20, tee_0: 0x30, tee_1: 0x31 }],
+    [
+      1,
+      {
+        ...{ ota: 0, phy: 1, nvs: 2, coredump: 3, nvs_keys: 4, efuse: 5, undefined: 6 },
+        ...{ esphttpd: 0x80, fat: 0x81, spiffs: 0x82, littlefs: 0x83, tee_ota: 0x90 },
+      },
+    ],
+    [2, { primary: 0, ota: 1, recovery: 2 }],
+    [3, { primary: 0, ota: 1 }],
+  ])('names the subtypes of type %i as ESP-IDF does', (type, names) => {
+    for (const [name, subtype] of Object.entries(names)) {
+      expect(partitionSubtypeName(type, subtype)).toBe(name);
+    }
   });
 
   it('shows types and subtypes without a name as numbers', () => {

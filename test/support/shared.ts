@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 
 /**
  * The folder with real images and reference pages, beside the project (`../shared`) or where `OTA_SHARED`
@@ -10,4 +10,16 @@ export function sharedFolder(): string | undefined {
   if (existsSync(folder)) return folder;
   if (process.env.CI === 'true') throw new Error(`there is no shared folder at ${folder}`);
   return undefined;
+}
+
+/** Name and path of every real image; none when there is no shared folder. */
+export function sharedImages(): [name: string, path: string][] {
+  const shared = sharedFolder();
+  if (shared === undefined) return [];
+  const folder = join(shared, 'images');
+  return [folder, join(folder, 'synthetic')].flatMap((path) =>
+    readdirSync(path)
+      .filter((name) => /\.(?:bin|elf)$/.test(name))
+      .map((name): [string, string] => [name, join(path, name)]),
+  );
 }

@@ -1,3 +1,4 @@
+import { displayText, quoted } from '../display-text.ts';
 import { OtaError } from '../errors.ts';
 import { type Fields, isFields, objectOf, parseAddress, parseFlashSize, textOf } from './fields.ts';
 
@@ -65,14 +66,19 @@ function* namedFiles(root: Fields, path: string): Generator<FlashFile> {
     if (file === undefined || offset === undefined) continue;
     // A text in the JSON of all ESP-IDF versions.
     const encrypted = entry.encrypted === 'true' || entry.encrypted === true;
-    yield { name, offset: addressOf(offset, `${path}: ${name}.offset`), path: file, encrypted };
+    yield {
+      name,
+      offset: addressOf(offset, `${path}: ${displayText(name)}.offset`),
+      path: file,
+      encrypted,
+    };
   }
 }
 
 function* listedFiles(root: Fields, path: string): Generator<FlashFile> {
   if (!isFields(root.flash_files)) return;
   for (const [offset, file] of Object.entries(root.flash_files)) {
-    if (typeof file !== 'string') throw invalid(path, `names no file at ${offset}`);
+    if (typeof file !== 'string') throw invalid(path, `names no file at ${displayText(offset)}`);
     const address = addressOf(offset, `${path}: flash_files`);
     yield { name: file, offset: address, path: file, encrypted: false };
   }
@@ -80,7 +86,8 @@ function* listedFiles(root: Fields, path: string): Generator<FlashFile> {
 
 function addressOf(text: string, place: string): number {
   const address = parseAddress(text);
-  if (address === undefined) throw invalid(place, `holds "${text}", which is no flash address`);
+  if (address === undefined)
+    throw invalid(place, `holds ${quoted(text)}, which is no flash address`);
   return address;
 }
 

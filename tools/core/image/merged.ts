@@ -58,7 +58,7 @@ function readParts(
   image: BootImage,
   tableAt: number,
 ): MergedImage {
-  const flashOffset = expectedBootloaderOffset(image) - start;
+  const flashOffset = Math.max(0, (bootloaderOffsetOf(image) ?? start) - start);
   const table = parsePartitionTable(bytes, tableAt);
   const apps = appPartitions(table.partitions).flatMap((partition) => {
     const fileOffset = partition.offset - flashOffset;
@@ -92,9 +92,12 @@ function findTable(bytes: Uint8Array, bootloaderAt: number): number | undefined 
   return undefined;
 }
 
-/** A file made with `--target-offset` lacks the pad before the bootloader: its flash address is known. */
-function expectedBootloaderOffset(image: BootImage): number {
-  return image.kind === 'esp8266-v1' ? 0 : (chipById(image.chip.id)?.bootloaderOffset ?? 0);
+/**
+ * Where the boot ROM of the image's chip looks for it. A file made with `--target-offset` begins later than
+ * flash does, and this tells by how much; of an unknown chip nothing is known.
+ */
+function bootloaderOffsetOf(image: BootImage): number | undefined {
+  return image.kind === 'esp8266-v1' ? 0 : chipById(image.chip.id)?.bootloaderOffset;
 }
 
 /** App partitions that overlap no other, in order. */

@@ -70,13 +70,12 @@ export function parsePartitionCsv(text: string, options: CsvOptions = {}): Parti
 }
 
 function expandVariables(line: string, variables: Readonly<Record<string, string>>) {
+  const isComment = line.trimStart().startsWith('#');
   let missing: string | undefined;
   const text = line.replace(/\$(?:\{(\w+)\}|([A-Za-z_]\w*))/g, (_, braced, bare) => {
     const name = String(braced ?? bare);
     const value = Object.hasOwn(variables, name) ? variables[name] : undefined;
-    if (value === undefined && !line.trimStart().startsWith('#')) {
-      missing ??= `the variable ${name} has no value`;
-    }
+    if (value === undefined && !isComment) missing ??= `the variable ${name} has no value`;
     return value ?? '';
   });
   return { text, missing };

@@ -1,3 +1,4 @@
+import { displayText } from '../display-text.ts';
 import type { Crc32Verdict } from './esp8266/eboot.ts';
 import { hexNumber } from './finding.ts';
 import type { FirmwareFile } from './firmware-file.ts';
@@ -43,7 +44,7 @@ export function verdictProblems(file: FirmwareFile): string[] {
       return [...checksumProblem(file.checksum), ...crcProblem(file.crc)];
     case 'merged':
       return [file.bootloader, ...file.apps].flatMap(({ label, image }) =>
-        problemsOf(image).map((problem) => `${label}: ${problem}`),
+        problemsOf(image).map((problem) => `${displayText(label)}: ${problem}`),
       );
     default:
       return [];
