@@ -12,6 +12,7 @@ import { createProduct, policyOf } from '../support/signed-product.ts';
 import { createFolder, sampleImage, snapshot } from '../support/temporary-workspace.ts';
 import { writeBuild } from '../support/write-build.ts';
 
+const sha256 = createHash('sha256').update(sampleImage()).digest('hex');
 const names = exportFormats.map(({ name }) => name);
 
 /** A product with version 1.2.3 of a whole ESP-IDF build. */
@@ -50,6 +51,7 @@ describe('ota export', () => {
     expect(await exportAs('version-json', folder)).toEqual({
       exitCode: 0,
       stdout: `exported: version 1.2.3 as version-json
+  write public/firmware-1.2.3-${sha256.slice(0, 12)}.bin
   write public/firmware.bin
   write public/version.json
   write public/version
@@ -65,7 +67,8 @@ describe('ota export', () => {
       min_version: '0.0.0',
       force_update: false,
       size: sampleImage().length,
-      sha256: createHash('sha256').update(sampleImage()).digest('hex'),
+      sha256,
+      file: `firmware-1.2.3-${sha256.slice(0, 12)}.bin`,
     });
   });
 

@@ -34,7 +34,7 @@ To package every build, add to the project's CMakeLists.txt, after project():
 }
 `);
     expect(await readFile(join(cwd, 'ota/.gitignore'), 'utf8')).toBe(
-      '.ota-tmp-*\n*.lock\n*.pem\n!*.pub.pem\n',
+      '.ota-tmp-*\n*.lock\n*.pem\n!*.pub.pem\n!*ca.pem\n',
     );
   });
 
@@ -83,9 +83,11 @@ To package every build, add to the project's CMakeLists.txt, after project():
     const cwd = await createFolder({ 'ota/.gitignore': '# ours\n*.pem\n!*.pub.pem' });
     await init(cwd, '--name', 'Gateway');
     expect(await readFile(join(cwd, 'ota/.gitignore'), 'utf8')).toBe(
-      '# ours\n*.pem\n!*.pub.pem\n.ota-tmp-*\n*.lock\n',
+      '# ours\n*.pem\n!*.pub.pem\n.ota-tmp-*\n*.lock\n!*ca.pem\n',
     );
-    expect(completeGitignore('.ota-tmp-*\r\n*.lock\r\n*.pem\r\n!*.pub.pem\r\n')).toBe(undefined);
+    expect(completeGitignore('.ota-tmp-*\r\n*.lock\r\n*.pem\r\n!*.pub.pem\r\n!*ca.pem')).toBe(
+      undefined,
+    );
   });
 
   it('never overwrites a manifest', async () => {

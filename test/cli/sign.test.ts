@@ -4,6 +4,9 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkSignatures } from '../../tools/core/signing/release-signature.ts';
 import { verifyBytes } from '../../tools/core/signing/sign-bytes.ts';
+import type { Signer } from '../../tools/core/signing/sign-release.ts';
+import { signVersion } from '../../tools/workflows/sign.ts';
+import { rejection } from '../support/code.ts';
 import { runOta } from '../support/io.ts';
 import { createKey, createPem, type TestKey, trustIn } from '../support/keys.ts';
 import { createProduct, type Product, policyOf } from '../support/signed-product.ts';
@@ -235,5 +238,25 @@ code: signature-invalid
 `,
     });
     expect(await snapshot(product.folder)).toEqual(before);
+  });
+
+  it('a release that somebody packages again meanwhile', async () => {
+    const product = await createProduct();
+    const changed = { ...(await product.readRelease()), notes: 'new' };
+    const slow: Signer = {
+      publicKey: key.publicKey,
+      async sign(bytes) {
+        await product.writeRelease(changed);
+        return key.signer.sign(bytes);
+      },
+    };
+    const { manifestPath } = product;
+    const signing = signVersion({ manifestPath, version: 'latest', signers: [slow], now });
+    expect((await rejection(signing)).code).toBe('release-changed');
+    expect(await product.readRelease()).toEqual(changed);
+    expect(Object.keys(await snapshot(dirname(product.releasePath)))).toEqual([
+      'Gateway-1.2.3.bin',
+      'ota.json',
+    ]);
   });
 });

@@ -3,6 +3,7 @@ import { OtaError } from '../../tools/core/errors.ts';
 import { planExport } from '../../tools/core/export/export-plan.ts';
 import type { ExportFacts } from '../../tools/core/export/format.ts';
 import { exportFormats } from '../../tools/core/export/index.ts';
+import { parseVersionFile } from '../../tools/core/fleet/version-file.ts';
 import { chips } from '../../tools/core/image/chips.ts';
 import type { Artifact } from '../../tools/core/release/release.ts';
 
@@ -25,6 +26,7 @@ function createFacts({ release, ...changes }: Changes = {}): ExportFacts {
     hardware: ['esp32c3'],
     release: { version: '1.2.3', artifacts: [app], ...release },
     md5: new Map([['app.bin', 'cd'.repeat(16)]]),
+    signatures: new Map(),
     forceUpdate: false,
     ...changes,
   };
@@ -224,10 +226,12 @@ describe('version-json', () => {
   "min_version": "1.0.0",
   "force_update": true,
   "size": 1000,
-  "sha256": "${'ab'.repeat(32)}"
+  "sha256": "${'ab'.repeat(32)}",
+  "file": "firmware-1.2.3-abababababab.bin"
 }
 `;
     expect(plan('version-json', facts)).toEqual([
+      { path: 'firmware-1.2.3-abababababab.bin', copyOf: 'app.bin' },
       { path: 'firmware.bin', copyOf: 'app.bin' },
       { path: 'version.json', content },
       { path: 'version', content },
@@ -242,7 +246,19 @@ describe('version-json', () => {
       force_update: false,
       size: 1000,
       sha256: 'ab'.repeat(32),
+      file: 'firmware-1.2.3-abababababab.bin',
     });
+  });
+
+  it('carries the signature that stands beside the artifact', () => {
+    const signatures = new Map([['app.bin', Buffer.from('signature')]]);
+    const content = jsonOf('version-json', 'version.json', createFacts({ signatures }));
+    expect(content).toMatchObject({ signature: Buffer.from('signature').toString('base64') });
+  });
+
+  it('is what readers of version.json take', () => {
+    const content = jsonOf('version-json', 'version.json', createFacts());
+    expect(parseVersionFile(JSON.stringify(content), 'version.json')).toEqual(content);
   });
 });
 

@@ -210,6 +210,13 @@ describe('signing a release', () => {
     expect(second).toMatchObject({ added: [], kept: [{ id: newKey.publicKey.id }] });
   });
 
+  it('signs once with a key that is given twice', async () => {
+    const { release: signed, files, kept } = await sign([newKey.signer, newKey.signer]);
+    expect(signed.signatures).toHaveLength(1);
+    expect([...files.keys()]).toEqual(['app.bin.sig']);
+    expect(kept).toEqual([]);
+  });
+
   it('gives the plain .sig to the first key, and names the files of others after their ids', async () => {
     const { files } = await sign([oldKey.signer, newKey.signer]);
     expect([...files.keys()]).toEqual(['app.bin.sig', `app.bin.${short(newKey)}.sig`]);

@@ -62,7 +62,9 @@ describe('ota package --sign-key', () => {
   it('signs a release that stands there unsigned, and touches nothing else', async () => {
     const product = await createProduct();
     const before = await product.readRelease();
-    expect((await packageAgain(product, sign)).exitCode).toBe(0);
+    const { exitCode, stdout } = await packageAgain(product, sign);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^signed: version 1\.2\.3 /);
     const { signatures, ...content } = await product.readRelease();
     expect(content).toEqual(before);
     expect(signatures).toHaveLength(1);

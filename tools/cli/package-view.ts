@@ -9,7 +9,7 @@ export function packageJson(result: PackageResult): object {
   return {
     ok: true,
     dry_run: dryRun,
-    outcome: plan.outcome,
+    outcome: outcomeOf(result),
     version: plan.release.version,
     artifact_path: result.artifactPath,
     release_path: result.releasePath,
@@ -24,8 +24,15 @@ export function packageJson(result: PackageResult): object {
 const outcomeWords = {
   created: 'packaged',
   replaced: 'replaced',
+  signed: 'signed',
   unchanged: 'unchanged',
 } as const;
+
+/** A release that stays as it is may still get signatures. */
+function outcomeOf({ plan, signed }: PackageResult): keyof typeof outcomeWords {
+  const isNewlySigned = signed !== undefined && signed.added.length + signed.files.size > 0;
+  return plan.outcome === 'unchanged' && isNewlySigned ? 'signed' : plan.outcome;
+}
 
 /** What packaging did, line by line; what the image checks have to say goes to standard error. */
 export function renderPackage(result: PackageResult, io: Io): void {
@@ -35,7 +42,9 @@ export function renderPackage(result: PackageResult, io: Io): void {
   const prefix = dryRun ? '[dry-run] ' : '';
   const say = (words: string): void => line(io.stdout, `${prefix}${words}`);
   const facts = `${formatBytes(plan.artifact.size)}, SHA-256 ${plan.artifact.sha256}`;
-  say(`${dryRun ? 'would be ' : ''}${outcomeWords[plan.outcome]}: version ${version} (${facts})`);
+  say(
+    `${dryRun ? 'would be ' : ''}${outcomeWords[outcomeOf(result)]}: version ${version} (${facts})`,
+  );
   if (plan.writeArtifact) say(`  write ${show(result.artifactPath)}`);
   if (plan.writeArtifact) {
     for (const { filename, role } of plan.release.artifacts.slice(1)) {

@@ -10,13 +10,12 @@ import {
 import { type DeployReport, plannedReport, summarize } from '../core/release/deploy-report.ts';
 import { requireFilled, type Variables } from '../core/release/placeholders.ts';
 import { chooseArtifacts } from '../core/release/release.ts';
-import { requireSigned } from '../core/signing/require-signed.ts';
 import { verifyArtifact } from '../workspace/artifact-file.ts';
 import { type FileStamp, isSettled, readStamp } from '../workspace/file-stamp.ts';
 import { createPayload } from '../workspace/payload.ts';
-import { readTrust } from '../workspace/trusted-keys.ts';
-import { artifactPath, openWorkspace, readManifest, readRelease } from '../workspace/workspace.ts';
+import { artifactPath, openWorkspace, readManifest } from '../workspace/workspace.ts';
 import { type DeliverOptions, deliverAll } from './deliver.ts';
+import { readReleasable } from './releasable.ts';
 
 export interface DeployOptions extends DeployRequest, Omit<DeliverOptions, 'payloadOf' | 'cwd'> {
   readonly manifestPath: string;
@@ -58,10 +57,8 @@ async function gatherAndPlan(
 ): Promise<{ plan: DeployPlan; files: ReadonlyMap<string, VerifiedFile> }> {
   const workspace = openWorkspace(options.manifestPath, options.outputFolder);
   const manifest = await readManifest(workspace);
-  const stored = await readRelease(workspace, manifest, options.version);
-  if (manifest.product.signing !== undefined) {
-    requireSigned(stored.release, await readTrust(workspace, manifest), options.clock.now());
-  }
+  const now = options.clock.now();
+  const stored = await readReleasable(workspace, manifest, options.version, now);
   const plan = planDeploy(options, {
     manifest,
     release: stored.release,

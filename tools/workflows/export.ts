@@ -5,12 +5,12 @@ import { planExport } from '../core/export/export-plan.ts';
 import type { ExportFile, ExportFormat } from '../core/export/format.ts';
 import { chooseVersion, hardwareOf } from '../core/release/manifest.ts';
 import type { Artifact } from '../core/release/release.ts';
-import { requireSigned } from '../core/signing/require-signed.ts';
 import { verifyArtifact } from '../workspace/artifact-file.ts';
 import { copyBinary } from '../workspace/copy-binary.ts';
 import { changeFiles, type FileChange, stageBytes } from '../workspace/file-change.ts';
-import { readTrust } from '../workspace/trusted-keys.ts';
-import { artifactPath, openWorkspace, readEntry, readManifest } from '../workspace/workspace.ts';
+import { readSignature } from '../workspace/signature-files.ts';
+import { artifactPath, openWorkspace, readManifest } from '../workspace/workspace.ts';
+import { readReleasable } from './releasable.ts';
 
 export interface ExportOptions {
   readonly manifestPath: string;
@@ -36,6 +36,8 @@ interface VerifiedFile {
   readonly artifact: Artifact;
   readonly path: string;
   readonly md5: string;
+  /** Content of `<artifact>.sig`. */
+  readonly signature: Uint8Array | undefined;
 }
 
 /**
@@ -48,23 +50,28 @@ interface VerifiedFile {
 export async function exportRelease(options: ExportOptions): Promise<ExportResult> {
   const workspace = openWorkspace(options.manifestPath, options.outputFolder);
   const manifest = await readManifest(workspace);
-  const entry = chooseVersion(manifest, options.version, options.manifestPath);
-  const stored = await readEntry(workspace, entry);
-  const { release } = stored;
-  requireSigned(release, await readTrust(workspace, manifest), options.now);
+  const { label } = chooseVersion(manifest, options.version, options.manifestPath);
+  const stored = await readReleasable(workspace, manifest, options.version, options.now);
+  const { release, artifactFolder } = stored;
   const sources = new Map<string, VerifiedFile>();
   for (const artifact of release.artifacts) {
     const path = await artifactPath(workspace, stored, artifact);
     const md5 = createHash('md5');
     await verifyArtifact(path, artifact, (chunk) => md5.update(chunk));
-    sources.set(artifact.filename, { artifact, path, md5: md5.digest('hex') });
+    const signature = await readSignature(artifactFolder, artifact.filename);
+    sources.set(artifact.filename, { artifact, path, md5: md5.digest('hex'), signature });
   }
   const plan = planExport(options.format, {
     product: manifest.product.name,
     hardware: hardwareOf(manifest.product),
     release,
-    ...(entry.label !== undefined && { label: entry.label }),
+    ...(label !== undefined && { label }),
     md5: new Map([...sources].map(([filename, { md5 }]) => [filename, md5])),
+    signatures: new Map(
+      [...sources].flatMap(([filename, { signature }]): [string, Uint8Array][] =>
+        signature === undefined ? [] : [[filename, signature]],
+      ),
+    ),
     forceUpdate: options.forceUpdate,
   });
   await changeFiles(async (change) => {

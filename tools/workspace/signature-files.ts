@@ -4,6 +4,14 @@ import { largestSignatureBytes, type SignatureFiles } from '../core/signing/arti
 import { isSignatureFileOf } from '../core/signing/signature-name.ts';
 import { namesIn } from './folder.ts';
 
+/** The signature that devices look for, `<artifact>.sig`, when it is there. */
+export async function readSignature(
+  folder: string,
+  filename: string,
+): Promise<Uint8Array | undefined> {
+  return (await readSignatureFiles(folder, filename)).get(`${filename}.sig`);
+}
+
 /** Reads the signature files that stand beside an artifact; a file too large to be one reads as empty. */
 export async function readSignatureFiles(
   folder: string,

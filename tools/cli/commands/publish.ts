@@ -62,8 +62,15 @@ export const publishCommand = defineCommand({
       target,
       binaryPath: source.path,
       ...optional('version', source.version),
-      ...optional('description', args.description ?? loaded?.config.build.description),
-      ...optional('minVersion', args['min-version'] ?? loaded?.config.build.min_version),
+      ...optional(
+        'description',
+        args.description ?? source.notes ?? loaded?.config.build.description,
+      ),
+      ...optional(
+        'minVersion',
+        args['min-version'] ?? source.minVersion ?? loaded?.config.build.min_version,
+      ),
+      ...optional('signature', source.signature),
       forceUpdate: args.force,
       ...names,
       ...optional(
@@ -110,12 +117,21 @@ interface Words {
   readonly json: boolean;
 }
 
+/** A firmware file, with what its release says of it when it comes from one. */
+interface Source {
+  readonly path: string;
+  readonly version?: string;
+  readonly minVersion?: string | undefined;
+  readonly notes?: string | undefined;
+  readonly signature?: string | undefined;
+}
+
 /** `--binary`, else the build of the configuration, else a release of the manifest. */
 async function chooseSource(
   io: Io,
   args: Words & { readonly config: string | undefined },
   loaded: LoadedConfig | undefined,
-): Promise<{ path: string; version?: string }> {
+): Promise<Source> {
   if (args.binary !== undefined) {
     return { path: absolute(io, args.binary), ...optional('version', args.version) };
   }
@@ -126,6 +142,7 @@ async function chooseSource(
   }
   return await findArtifact({
     manifestPath: absolute(io, args.manifest),
+    now: io.now(),
     version: args.version ?? 'latest',
     ...optional('artifact', args.artifact),
   });

@@ -38,6 +38,7 @@ export const serveChunksCommand = defineCommand({
     const served = await serveReleaseChunks({
       loaded: await readFleetConfig(io, args),
       artifact: {
+        now: io.now(),
         manifestPath: absolute(io, args.manifest),
         version: args.version,
         ...optional('artifact', args.artifact),

@@ -23,7 +23,7 @@ export interface VersionFile {
 
 export interface VersionFacts {
   readonly version: string;
-  readonly builtAt: Date;
+  readonly builtAt?: Date;
   readonly description?: string;
   readonly minVersion?: string;
   readonly forceUpdate: boolean;
@@ -41,7 +41,7 @@ const defaultMinVersion = '1.0.0';
 export function buildVersionFile(facts: VersionFacts): VersionFile {
   return {
     version: facts.version,
-    build_date: facts.builtAt.toISOString().replace(/\.\d+Z$/, 'Z'),
+    ...(facts.builtAt && { build_date: facts.builtAt.toISOString().replace(/\.\d+Z$/, 'Z') }),
     description: facts.description ?? '',
     min_version: facts.minVersion ?? defaultMinVersion,
     force_update: facts.forceUpdate,

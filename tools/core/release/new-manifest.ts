@@ -38,8 +38,8 @@ export function createManifest({ name, hardware, project, channels }: NewProduct
   return manifest;
 }
 
-/** What must not get into git: half-written files, the lock, private keys. */
-const ignored = ['.ota-tmp-*', '*.lock', '*.pem', '!*.pub.pem'] as const;
+/** What must not get into git: half-written files, the lock, private keys; public keys and authorities may. */
+const ignored = ['.ota-tmp-*', '*.lock', '*.pem', '!*.pub.pem', '!*ca.pem'] as const;
 
 /** A .gitignore with all lines that it needs, or `undefined` when the existing one has them. */
 export function completeGitignore(existing: string): string | undefined {

@@ -38,9 +38,10 @@ export interface SignedRelease {
  */
 export async function signRelease(
   { release, readArtifact, readSignatureFiles }: ReleaseToSign,
-  signers: readonly Signer[],
+  given: readonly Signer[],
   { trust, now }: { trust: Trust; now: Date },
 ): Promise<SignedRelease> {
+  const signers = [...new Map(given.map((signer) => [signer.publicKey.id, signer])).values()];
   for (const { publicKey } of signers) requireUsable(publicKey, trust, now);
   const keys = [...trust.keys, ...signers].map(({ publicKey }) => publicKey);
   const bytes = signedBytes(release);
