@@ -1,8 +1,9 @@
 /** Measures against peers in one run, as ratios: `npm run bench`, or `npm run bench -- package` for one of them. */
 import type { Benchmark } from './benchmark.ts';
 import { packageBenchmark } from './package.bench.ts';
+import { pushBenchmark } from './push.bench.ts';
 
-const benchmarks: readonly Benchmark[] = [packageBenchmark];
+const benchmarks: readonly Benchmark[] = [packageBenchmark, pushBenchmark];
 
 const wanted = process.argv.slice(2);
 for (const benchmark of benchmarks) {
