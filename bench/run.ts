@@ -2,8 +2,9 @@
 import type { Benchmark } from './benchmark.ts';
 import { deployBenchmark } from './deploy.bench.ts';
 import { packageBenchmark } from './package.bench.ts';
+import { pushBenchmark } from './push.bench.ts';
 
-const benchmarks: readonly Benchmark[] = [packageBenchmark, deployBenchmark];
+const benchmarks: readonly Benchmark[] = [packageBenchmark, deployBenchmark, pushBenchmark];
 
 const wanted = process.argv.slice(2);
 for (const benchmark of benchmarks) {

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startEsphomeDevice } from '../../tools/simulator/esphome-device.ts';
 import { noisePrologue } from '../../tools/transports/esphome/encrypt.ts';
 import { createNoiseHandshake } from '../../tools/transports/esphome/noise.ts';
 import { otaType } from '../../tools/transports/esphome/protocol.ts';
 import type { SessionOptions } from '../../tools/transports/esphome/session.ts';
+import { push } from '../support/esphome.ts';
+import { startRecordingProxy } from '../support/recording-proxy.ts';
 import { bodyOf, replaySession } from '../support/replay.ts';
 import {
   readTranscript,
@@ -128,6 +131,26 @@ describe.skipIf(transcriptFolder === undefined)('sessions recorded from real fir
     expect(opens(Buffer.alloc(32, 1), prologue)).toThrow();
     expect(opens(recordedKey, noisePrologue(2, 0x17, 0x04))).toThrow();
     expect(opens(recordedKey, noisePrologue(2, 0x1f, 0x05))).toThrow();
+  });
+
+  it('noise-2026 is spoken turn by turn and frame by frame, as long as the recorded ones', async () => {
+    const encryption = { key: recordedKey, required: true };
+    const device = await startEsphomeDevice({
+      generation: '2026.9',
+      encryption,
+      takesAnything: true,
+    });
+    onTestFinished(device.close);
+    const proxy = await startRecordingProxy(device.port);
+    const encryptionKey = recordedKey.toString('base64');
+    // The second attempt goes in lock step, as the recorded client does.
+    await push({ port: proxy.port, encryptionKey, bytes: recordedImage }, { attempt: 2 });
+    await device.idle();
+    const recorded = readTranscript('noise-2026').map(({ from, lengthBytes }) => ({
+      from,
+      bytes: lengthBytes,
+    }));
+    expect(proxy.turns).toEqual(recorded);
   });
 
   it('a window sends the same bytes as lock step', () => {

@@ -31,8 +31,6 @@ describe('the port of a device', () => {
     expect(names.length).toBeGreaterThan(15);
     for (const name of names) {
       const family = familyOf(readFileSync(join(folder, name)));
-      // The boot image of the NONOS SDK has bytes that name an ESP32-S31; nobody pushes it.
-      if (name === 'esp8266-v1-boot_v1.7.bin') continue;
       expect(family, name).toBe(name.includes('esp8266') ? 'esp8266' : 'esp32');
     }
   });

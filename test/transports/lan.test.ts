@@ -171,7 +171,7 @@ describe('connecting', () => {
     const ports = [await findClosedPort(), await findClosedPort()];
     await expect(dial(options(ports, ['127.0.0.1']))).rejects.toMatchObject({
       code: 'connection-refused',
-      message: `nothing listens at port ${ports[0]} or ${ports[1]} of lamp.local (127.0.0.1) (ECONNREFUSED)`,
+      message: `nothing listens at port ${ports[0]} or ${ports[1]} of lamp.local (127.0.0.1) (ECONNREFUSED 127.0.0.1:${ports[0]})`,
       retryable: true,
     });
   });

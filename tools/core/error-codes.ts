@@ -92,6 +92,7 @@ export const errorCodes = {
     meaning: 'A batch file has mistakes; all are listed with their line, and nothing is pushed.',
   },
   'password-file-unreadable': { exit: 2, meaning: 'The file of --password-file cannot be read.' },
+  'port-taken': { exit: 1, meaning: 'A port of this machine is taken, or may not be used.' },
   'devices-missing': { exit: 2, meaning: 'A transport needs devices, and none is given.' },
   'devices-unused': { exit: 2, meaning: 'Devices are given, but no transport pushes to devices.' },
 

@@ -33,7 +33,7 @@ export interface Connection {
 }
 
 /** Above this, the socket is paused: a device has little memory. */
-const fullBytes = 4096;
+const fullBytes = 16_384;
 
 /** @param delayMs one way: added to everything that arrives and everything that is sent */
 export function createConnection(socket: Socket, delayMs = 0): Connection {

@@ -112,9 +112,10 @@ async function receiveImage(
     form.gzip || setup.takesAnything === true || type !== 0 || writer.firstByte === 0xe9;
   while (writer.writtenBytes < size) {
     const before = writer.writtenBytes;
+    const waited = before === 0 || talk.connection.inbox.size < firmware.bufferBytes;
     const data = await talk.readData(Math.min(firmware.bufferBytes, size - before));
     await talk.atByte(before + data.length);
-    await writer.write(data);
+    await writer.write(data, waited);
     if (firmware.checksFirstByteAtOnce && !isImage()) talk.fail(0x80);
     const after = writer.writtenBytes;
     const passed = Math.floor(after / blockBytes) - Math.floor(before / blockBytes);

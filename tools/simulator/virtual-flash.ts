@@ -11,8 +11,12 @@ export interface SlotContent {
 
 /** An update being written into the slot that does not run. */
 export interface FlashWriter {
-  /** Takes as long as the flash needs. */
-  write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Takes as long as the flash needs.
+   *
+   * @param waited whether these bytes were waited for; default yes
+   */
+  write(bytes: Uint8Array, waited?: boolean): Promise<void>;
   readonly writtenBytes: number;
   /** The first byte written, or undefined. */
   readonly firstByte: number | undefined;
@@ -85,7 +89,7 @@ export function createVirtualFlash(options: FlashOptions = {}): VirtualFlash {
 }
 
 function createWriter(
-  pace: (sizeBytes: number) => Promise<void>,
+  pace: (sizeBytes: number, waited: boolean) => Promise<void>,
   keepsBytes: boolean,
   onCommit: (content: SlotContent) => void,
 ): FlashWriter {
@@ -98,13 +102,13 @@ function createWriter(
   let firstByte: number | undefined;
   const digest = (algorithm: 'md5' | 'sha256') => hashes[algorithm].copy().digest('hex');
   return {
-    async write(bytes) {
+    async write(bytes, waited = true) {
       firstByte ??= bytes[0];
       writtenBytes += bytes.length;
       if (keepsBytes) kept.push(bytes);
       hashes.md5.update(bytes);
       hashes.sha256.update(bytes);
-      await pace(bytes.length);
+      await pace(bytes.length, waited);
     },
     get writtenBytes() {
       return writtenBytes;
@@ -128,9 +132,11 @@ function createPace({ bytesPerSecond, wait, now }: FlashOptions) {
     return async () => {};
   }
   let busyUntil = 0;
-  return async (sizeBytes: number): Promise<void> => {
+  return async (sizeBytes: number, waited: boolean): Promise<void> => {
     const start = now();
-    busyUntil = Math.max(start, busyUntil) + (sizeBytes / bytesPerSecond) * 1000;
+    // A timer that fires late makes no flash slow: while data waits, it writes without a pause.
+    const from = waited ? Math.max(start, busyUntil) : busyUntil;
+    busyUntil = from + (sizeBytes / bytesPerSecond) * 1000;
     if (busyUntil - start >= shortestNapMs) await wait(busyUntil - start);
   };
 }

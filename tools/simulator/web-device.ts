@@ -27,6 +27,8 @@ export interface WebDevice {
   readonly port: number;
   readonly flash: VirtualFlash;
   readonly updates: number;
+  /** When every client so far has been served. */
+  idle(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -61,9 +63,11 @@ export async function startWebDevice(options: WebDeviceOptions = {}): Promise<We
     updates += 1;
     say(200, 'Update Successful!');
   };
+  let busy: Promise<unknown> = Promise.resolve();
   const running = await startServer(
     createServer((request, response) => {
-      serve(request, response).catch(() => request.socket.destroy());
+      const served = serve(request, response).catch(() => request.socket.destroy());
+      busy = Promise.all([busy, served]);
     }),
     options.port,
   );
@@ -73,6 +77,9 @@ export async function startWebDevice(options: WebDeviceOptions = {}): Promise<We
     flash,
     get updates() {
       return updates;
+    },
+    async idle() {
+      await busy;
     },
     close: running.close,
   };

@@ -15,7 +15,7 @@ import { invitationText } from './arduino/protocol.ts';
 import { uploadImage } from './arduino/upload.ts';
 import { defineTransport } from './define.ts';
 import { destinationOf, type Network, portWarnings, realNetwork } from './lan/device.ts';
-import { choosePorts, familyOf } from './lan/ports.ts';
+import { choosePorts } from './lan/ports.ts';
 import { type Place, reach } from './lan/reach.ts';
 import { createUploadCache, type UploadCache } from './lan/upload-cache.ts';
 
@@ -69,7 +69,7 @@ function prepareDevice(
     },
     async send(payload, context) {
       const image = await cache.image(payload);
-      const ports = choosePorts(port, familyOf(image), network.usualPorts);
+      const ports = choosePorts(port, await cache.family(payload), network.usualPorts);
       const timeoutMs = context.timeoutMs ?? timeoutS * 1000;
       const door = await openDoor(channel.listen_port ?? 0);
       try {

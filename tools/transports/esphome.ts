@@ -15,7 +15,7 @@ import { driveSession } from './esphome/drive.ts';
 import { createSession, type SessionOptions, type SessionSummary } from './esphome/session.ts';
 import { destinationOf, type Network, portWarnings, realNetwork } from './lan/device.ts';
 import { type Dialed, dial } from './lan/dial.ts';
-import { choosePorts, familyOf } from './lan/ports.ts';
+import { choosePorts } from './lan/ports.ts';
 import { createUploadCache, type UploadCache } from './lan/upload-cache.ts';
 
 /** `deployment.channels.esphome` (schemas/channel-esphome.schema.json). */
@@ -77,7 +77,7 @@ function prepareDevice(
     async send(payload, context) {
       const options = sessionOptions(password, encryptionKey, context.attempt);
       const timeoutMs = context.timeoutMs ?? timeoutS * 1000;
-      const family = familyOf(await cache.image(payload));
+      const family = await cache.family(payload);
       // Only an ESP8266 asks for gzip, and older ones hang up on a client that takes a second to think.
       if (family === 'esp8266') await cache.body(payload, { gzip: true, checksum: 'md5' });
       const ports = choosePorts(port, family, network.usualPorts);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { errorToJson, OtaError } from '../core/errors.ts';
 import { DeliveryFailure, type Payload, type Receipt } from '../core/release/delivery.ts';
 import type { PlannedDelivery } from '../core/release/deploy-plan.ts';
@@ -45,6 +46,8 @@ export async function deliverAll(
 ): Promise<DeliveryReport[]> {
   const reports = steps.map((step) => plannedReport(step, 'skipped'));
   const queue = steps.entries();
+  // Every delivery under way listens to it; Node warns from the eleventh listener on.
+  setMaxListeners(0, options.signal);
   let failed = false;
   const worker = async (): Promise<void> => {
     for (const [index, step] of queue) {

@@ -28,6 +28,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./push.ts')).pushCommand,
   },
   {
+    usage: 'discover',
+    summary: 'find devices on the network that can be pushed to',
+    load: async () => (await import('./discover.ts')).discoverCommand,
+  },
+  {
     usage: 'validate',
     summary: 'check the manifests and channel settings',
     load: async () => (await import('./validate.ts')).validateCommand,

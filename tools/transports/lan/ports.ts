@@ -1,4 +1,5 @@
-import { chips } from '../../core/image/chips.ts';
+import { chipOf } from '../../core/image/image-chip.ts';
+import { parseImage } from '../../core/image/parse-image.ts';
 import { type ChipFamily, usualPorts } from './device.ts';
 
 /**
@@ -14,18 +15,11 @@ export function choosePorts(
   return family === 'esp8266' ? [esp8266, esp32] : [esp32, esp8266];
 }
 
-/**
- * Which family an image is for. An ESP8266 image has the same magic, but its segments begin at byte 8, where
- * an ESP32 image has its extended header: a chip id that exists at byte 12, and 0 or 1 at byte 23.
- */
+/** Which family an image is for. A file that does not tell is taken to be for the larger one. */
 export function familyOf(image: Uint8Array): ChipFamily {
-  const [magic] = image;
-  // ESP8266 images of the second kind; only the ESP8266 takes a gzip file.
-  if (magic === 0xea || isGzip(image)) return 'esp8266';
-  if (magic !== 0xe9 || image.length < 24) return 'esp32';
-  const chipId = (image[12] ?? 0) | ((image[13] ?? 0) << 8);
-  const hashAppended = image[23] ?? 0;
-  return hashAppended <= 1 && chips.some(({ id }) => id === chipId) ? 'esp32' : 'esp8266';
+  // Only the ESP8266 takes a compressed image; its boot loader unpacks it.
+  if (isGzip(image)) return 'esp8266';
+  return chipOf(parseImage(image))?.name === 'esp8266' ? 'esp8266' : 'esp32';
 }
 
 /** RFC 1952 §2.3.1. */

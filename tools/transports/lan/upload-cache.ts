@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Payload } from '../../core/release/delivery.ts';
-import { isGzip } from './ports.ts';
+import type { ChipFamily } from './device.ts';
+import { familyOf, isGzip } from './ports.ts';
 
 /** What will be sent, and its checksum in lowercase hex. */
 export interface UploadBody {
@@ -13,6 +14,7 @@ export interface UploadBody {
 /** The bytes of one artifact in the forms that devices ask for, made once for all devices of a run. */
 export interface UploadCache {
   image(payload: Payload): Promise<Uint8Array>;
+  family(payload: Payload): Promise<ChipFamily>;
   body(
     payload: Payload,
     form: { readonly gzip: boolean; readonly checksum: 'md5' | 'sha256' },
@@ -45,6 +47,8 @@ export function createUploadCache(): UploadCache {
       : image(payload);
   return {
     image,
+    family: (payload) =>
+      once(`${payload.facts.sha256} family`, async () => familyOf(await image(payload))),
     async body(payload, form) {
       const bytes = await bytesOf(payload, form.gzip);
       const checksum = await once(
