@@ -1,9 +1,10 @@
 /** Measures against peers in one run, as ratios: `npm run bench`, or `npm run bench -- package` for one of them. */
 import type { Benchmark } from './benchmark.ts';
 import { deployBenchmark } from './deploy.bench.ts';
+import { fleetBenchmark } from './fleet.bench.ts';
 import { packageBenchmark } from './package.bench.ts';
 
-const benchmarks: readonly Benchmark[] = [packageBenchmark, deployBenchmark];
+const benchmarks: readonly Benchmark[] = [packageBenchmark, deployBenchmark, fleetBenchmark];
 
 const wanted = process.argv.slice(2);
 for (const benchmark of benchmarks) {
