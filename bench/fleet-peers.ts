@@ -12,10 +12,17 @@ const numbers = rest.map(Number);
 const connect = (clientId: string) =>
   connectAsync(url, { clientId, protocolVersion: 4, reconnectPeriod: 0, connectTimeout: 30_000 });
 
-/** Subscribes many clients to a topic, and counts bytes until told to end. */
-async function subscribers(topic: string, count: number): Promise<void> {
+/** Subscribes many clients to a topic, and tells each time when all of them have got so many bytes more. */
+async function subscribers(topic: string, count: number, bytes: number): Promise<void> {
+  let received = 0;
   for (let index = 0; index < count; index += 1) {
-    const client = await connect(`sub-${index}`);
+    const client = await connect(`${topic}-${index}`);
+    client.on('message', (_topic, payload) => {
+      received += payload.length;
+      if (received < count * bytes) return;
+      received = 0;
+      process.send?.('complete');
+    });
     await client.subscribeAsync(topic, { qos: 1 });
   }
   process.send?.('ready');
@@ -80,7 +87,7 @@ async function talkers(perSecond: number, seconds: number): Promise<void> {
   await once(process, 'disconnect');
 }
 
-if (role === 'subscribers') await subscribers(rest[1] ?? '', numbers[0] ?? 0);
+if (role === 'subscribers') await subscribers(rest[1] ?? '', numbers[0] ?? 0, numbers[2] ?? 0);
 if (role === 'pullers') await pullers(numbers[0] ?? 0, numbers[1] ?? 0, numbers[2] ?? 0);
 if (role === 'talkers') await talkers(numbers[0] ?? 0, numbers[1] ?? 0);
 process.exit(0);
