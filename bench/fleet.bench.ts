@@ -1,7 +1,9 @@
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { cliPath } from '../test/support/cli-process.ts';
 import { startMosquitto } from '../test/support/real-mosquitto.ts';
 import { buildImage } from '../tools/core/image/build-image.ts';
@@ -131,10 +133,16 @@ async function measurePull(): Promise<Measurement[]> {
     const [hashes] = (await once(peers, 'message')) as [string[]];
     const seconds = (performance.now() - startedAt) / 1000;
     const peakMiB = await peakOf(server);
-    server.kill('SIGINT');
     peers.disconnect();
+    const [hash, ...others] = hashes;
+    const expected = createHash('sha256').update(bytes).digest('hex');
+    if (hash !== expected || others.length > 0) throw new Error('a device got wrong bytes');
+    // What the server itself counted: nobody was served less than a whole file.
+    const summary = await summaryOf(server);
     await broker.stop();
-    if (hashes.length !== 1) throw new Error('devices got different bytes');
+    if (!summary.startsWith(`${200 * Math.ceil(bytes.length / 16_384)} requests, `)) {
+      throw new Error(`unexpected count: ${summary}`);
+    }
     const rate = (200 * bytes.length) / 1e6 / seconds;
     return [
       {
@@ -241,6 +249,13 @@ async function prepareWorkspace(folder: string, channel: object): Promise<void> 
 
 function start([program = '', ...words]: readonly string[], cwd: string): ChildProcess {
   return spawn(program, words, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** The last line that `serve-chunks` prints. */
+async function summaryOf(server: ChildProcess): Promise<string> {
+  const printed = text(server.stdout as NodeJS.ReadableStream);
+  server.kill('SIGINT');
+  return (await printed).trimEnd().split('\n').at(-1) ?? '';
 }
 
 /** proc(5): VmHWM is the peak resident set size. */
