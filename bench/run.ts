@@ -1,10 +1,16 @@
 /** Measures against peers in one run, as ratios: `npm run bench`, or `npm run bench -- package` for one of them. */
 import type { Benchmark } from './benchmark.ts';
 import { deployBenchmark } from './deploy.bench.ts';
+import { fleetBenchmark } from './fleet.bench.ts';
 import { packageBenchmark } from './package.bench.ts';
 import { pushBenchmark } from './push.bench.ts';
 
-const benchmarks: readonly Benchmark[] = [packageBenchmark, deployBenchmark, pushBenchmark];
+const benchmarks: readonly Benchmark[] = [
+  packageBenchmark,
+  deployBenchmark,
+  pushBenchmark,
+  fleetBenchmark,
+];
 
 const wanted = process.argv.slice(2);
 for (const benchmark of benchmarks) {

@@ -30,6 +30,7 @@ const houseRules: Record<string, { folders: string[]; packages: string[] }> = {
       'node:path',
       'node:stream',
       'node:timers',
+      'node:util',
     ],
   },
   transports: {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { testBroker, testClient, testFleet, testUpdateServer } from '../support/fleet.ts';
@@ -105,5 +105,26 @@ describe('ota watch', () => {
     expect(lines.map((line) => JSON.parse(line).device)).toEqual(['dev-0001']);
     const none = await ota('watch', '--duration', '0.3', '--json', '--state', 'failed');
     expect(none.stdout).toBe('');
+  });
+});
+
+describe('ota init --deploy-config', () => {
+  it('creates the file with the defaults of the seed, and does nothing else', async () => {
+    const cwd = await createFolder();
+    const ran = await runOta(['init', '--deploy-config'], { cwd });
+    expect(ran).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await readdir(cwd)).toEqual(['ota_deploy_config.json']);
+    expect(JSON.parse(await readFile(join(cwd, 'ota_deploy_config.json'), 'utf8'))).toMatchObject({
+      server: { base_url: 'http://your-nas-ip' },
+      mqtt: { broker: 'localhost', port: 1883, command_topic: 'bms/ota/command', timeout: 30 },
+      build: { firmware_path: 'build/esp32-bms-monitor.bin' },
+    });
+  });
+
+  it('overwrites nothing', async () => {
+    const cwd = await createFolder({ 'lab.json': { mqtt: {} } });
+    const ran = await runOta(['init', '--deploy-config', 'lab.json'], { cwd });
+    expect(ran.stderr).toContain('code: deploy-config-exists');
+    expect(ran.exitCode).toBe(2);
   });
 });

@@ -88,6 +88,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./serve-chunks.ts')).serveChunksCommand,
   },
   {
+    usage: 'doctor',
+    summary: 'check broker, topics, update server and release',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+  {
+    usage: 'health',
+    summary: 'the same as doctor, under the name of the seed',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+  {
     usage: 'simulate <what>',
     summary: 'run virtual devices that can be updated',
     load: async () => (await import('./simulate.ts')).simulateCommand,

@@ -2,6 +2,7 @@ import { join, relative } from 'node:path';
 import { displayText } from '../../core/display-text.ts';
 import { hardwareOf } from '../../core/release/manifest.ts';
 import { transports } from '../../transports/index.ts';
+import { createDeployConfig, defaultConfigName } from '../../workflows/deploy-config.ts';
 import { type InitResult, initWorkspace } from '../../workflows/init.ts';
 import { defineCommand } from '../command.ts';
 import { type Io, line, writeJson } from '../io.ts';
@@ -12,6 +13,7 @@ const defaultFolder = 'ota';
 export const initCommand = defineCommand({
   examples: [
     ['ota init --dir products/gateway --name Gateway --hardware esp32s3', 'a workspace from flags'],
+    ['ota init --deploy-config lab.json', 'the configuration of `ota publish` and `ota command`'],
     [
       'ota init --dir products/station --build-dir build --protocols mqtt',
       'from what a build says of itself',
@@ -36,6 +38,10 @@ export const initCommand = defineCommand({
         array: true,
         describe: 'transports to write an example channel for',
       },
+      'deploy-config': {
+        type: 'string',
+        describe: `only create the deploy configuration, ${defaultConfigName} or the given file`,
+      },
       dir: {
         type: 'string',
         normalize: true,
@@ -46,6 +52,10 @@ export const initCommand = defineCommand({
       ...verboseOption,
     }),
   async run(args, io) {
+    const config = args['deploy-config'];
+    if (config !== undefined) {
+      return await initDeployConfig(io, config === '' ? defaultConfigName : config, args.json);
+    }
     const folder = absolute(io, args.dir);
     const buildDir = args['build-dir'];
     const result = await initWorkspace({
@@ -63,6 +73,15 @@ export const initCommand = defineCommand({
     return 0;
   },
 });
+
+/** The answer to `idf.py ota_config`: one new file, and nothing else. */
+async function initDeployConfig(io: Io, path: string, json: boolean): Promise<number> {
+  const file = absolute(io, path);
+  await createDeployConfig(file);
+  if (json) writeJson(io.stdout, { ok: true, files: [file] });
+  else line(io.stdout, `made ${path}\nNext: set server.base_url and mqtt.broker in it.`);
+  return 0;
+}
 
 /** What goes into the project's CMakeLists.txt; the hook looks for ota/manifest.json by itself. */
 function cmakeLines(manifestPath: string): string[] {

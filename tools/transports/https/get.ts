@@ -1,0 +1,57 @@
+/** A GET, as a device makes it. */
+export interface Getter {
+  /** @param range a Range header (RFC 9110 §14.2) */
+  get(url: string, signal: AbortSignal, range?: string): Promise<GotFile>;
+  close(): Promise<void>;
+}
+
+export interface GotFile {
+  readonly status: number;
+  /** Names in lower case; the first value of each. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Buffer;
+}
+
+export interface GetterOptions {
+  /** PEM text of the authorities to trust instead of the system's. */
+  readonly ca?: string;
+  readonly verify: boolean;
+  /** What comes beyond is not read. */
+  readonly largestBytes: number;
+}
+
+const silenceMs = 15_000;
+
+export async function createGetter(options: GetterOptions): Promise<Getter> {
+  const { Agent, request } = await import('undici');
+  const { ca, verify, largestBytes } = options;
+  const agent = new Agent({
+    connect: { ...(ca === undefined ? {} : { ca }), rejectUnauthorized: verify },
+    headersTimeout: silenceMs,
+    bodyTimeout: silenceMs,
+  });
+  return {
+    async get(url, signal, range) {
+      const answer = await request(url, {
+        dispatcher: agent,
+        signal,
+        // What a proxy would compress for a browser, it must not compress for a device.
+        headers: { 'accept-encoding': 'gzip', ...(range === undefined ? {} : { range }) },
+      });
+      const pieces: Buffer[] = [];
+      let size = 0;
+      for await (const piece of answer.body as AsyncIterable<Buffer>) {
+        size += piece.length;
+        if (size > largestBytes) break;
+        pieces.push(piece);
+      }
+      const headers = Object.entries(answer.headers).map(([name, value]) => [
+        name,
+        [value].flat()[0],
+      ]);
+      const body = Buffer.concat(pieces);
+      return { status: answer.statusCode, headers: Object.fromEntries(headers), body };
+    },
+    close: () => agent.destroy(),
+  };
+}
