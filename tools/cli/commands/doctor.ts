@@ -28,6 +28,7 @@ export const doctorCommand = defineCommand({
         : {
             manifestPath: absolute(io, args.manifest),
             version: args.version,
+            now: io.now(),
             ...optional('artifact', args.artifact),
           };
     const checks = await examine({
