@@ -10,6 +10,11 @@ export default defineConfig({
           exclude: ['test/real/**'],
           // Nothing waits this long; a busy machine may.
           testTimeout: 30_000,
+          // No test changes a module or a global, so the files of a worker may share what they import.
+          pool: 'threads',
+          isolate: false,
+          // They wait for servers more than they compute.
+          maxWorkers: 6,
         },
       },
       {
