@@ -1,11 +1,16 @@
 import { setMaxListeners } from 'node:events';
-import type { IClientOptions, MqttClient, Packet } from 'mqtt';
+import type { IClientOptions, MqttClient } from 'mqtt';
 import { cancelledError, OtaError } from '../../core/errors.ts';
-import { DeliveryFailure } from '../../core/release/delivery.ts';
-import { toNetworkFailure } from '../network-failure.ts';
 import type { TlsFiles } from '../tls-files.ts';
 import { type Broker, peerOf } from './broker-url.ts';
-import { reason, reasonOfReturnCode, refusal } from './reasons.ts';
+import {
+  closedByPeer,
+  explain,
+  explainSubscription,
+  noAnswer,
+  UnsupportedVersion,
+} from './client-failure.ts';
+import { reason, refusal } from './reasons.ts';
 import { matchesFilter } from './topic-filter.ts';
 
 /** How to reach a broker for a conversation, as opposed to one message. */
@@ -89,15 +94,6 @@ export async function openClient(
     if (settings.protocolVersion !== undefined) throw error.failure;
   }
   return await connectOnce(settings, 4, context);
-}
-
-/** Carries the refusal that is answered with another attempt. */
-class UnsupportedVersion extends Error {
-  readonly failure: DeliveryFailure;
-  constructor(failure: DeliveryFailure) {
-    super(failure.message);
-    this.failure = failure;
-  }
 }
 
 async function connectOnce(
@@ -254,52 +250,4 @@ function createCancellable(signal: AbortSignal): Cancellable {
       waiting.add(cancel);
       work.then(resolve, reject).finally(() => waiting.delete(cancel));
     });
-}
-
-/** MQTT.js gives refusals a numeric code, network errors keep Node's. */
-function explain(error: unknown, peer: string, asked = 'the connection'): Error {
-  const { code } = error as { code?: unknown };
-  if (typeof code === 'number') {
-    const reasonCode = reasonOfReturnCode[code] ?? code;
-    const failure = refusal(peer, asked, reasonCode);
-    return reasonCode === reason.unsupportedProtocolVersion
-      ? new UnsupportedVersion(failure)
-      : failure;
-  }
-  if (error instanceof OtaError) return error;
-  if (error instanceof Error && /closed|disconnecting|timeout/i.test(error.message)) {
-    return closedByPeer(peer, error);
-  }
-  try {
-    return toNetworkFailure(error, peer);
-  } catch {
-    return error as Error;
-  }
-}
-
-/** SUBACK with 0x80 alone comes as an error without a number. */
-function explainSubscription(error: unknown, peer: string, filter: string): Error {
-  const packet = (error as { packet?: Packet & { granted?: number[] } }).packet;
-  const code = packet?.granted?.[0];
-  const asked = `the subscription to ${filter}`;
-  if (code !== undefined) return refusal(peer, asked, code === 0x80 ? notAuthorized : code);
-  return explain(error, peer, asked);
-}
-
-/** MQTT 5 §3.9.3: what 3.1.1 can only call a failure (0x80) is, in practice, a missing right. */
-const notAuthorized = 0x87;
-
-function closedByPeer(peer: string, cause?: Error): DeliveryFailure {
-  return new DeliveryFailure('connection-failed', `${peer} closed the connection`, {
-    hint: 'Check scheme, port and credentials; the log of the broker tells more.',
-    retryable: true,
-    ...(cause === undefined ? {} : { cause }),
-  });
-}
-
-function noAnswer(peer: string, timeoutMs: number): DeliveryFailure {
-  return new DeliveryFailure('timeout', `${peer} did not answer for ${timeoutMs / 1000} s`, {
-    hint: 'Check host and port, and that the broker speaks MQTT there.',
-    retryable: true,
-  });
 }
