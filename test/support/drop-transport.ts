@@ -17,6 +17,7 @@ export const drop = defineTransport<DropChannel>({
   name: 'drop',
   summary: 'copies the firmware into a folder',
   schema,
+  example: { folder: '/srv/firmware' },
   // Decides everything, touches nothing: this is all that a dry run does.
   prepare({ folder }, { artifact }) {
     return [
