@@ -73,6 +73,15 @@ export function describeTransport(transport: Transport, example: TransportExampl
       expect(delivery.settings).toHaveProperty('timeout');
     });
 
+    it('its own example is a valid channel, shown as it stands', () => {
+      const deliveries = prepareAll({
+        channel: transport.example,
+        devices: example.secret.devices,
+      });
+      const plan = JSON.stringify(deliveries);
+      expect(plan).not.toContain('***');
+    });
+
     it('no secret is seen in a plan', () => {
       const plan = JSON.stringify(prepareAll(example.secret));
       for (const secret of example.secret.secrets) expect(plan).not.toContain(secret);

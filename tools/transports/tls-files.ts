@@ -122,7 +122,7 @@ function nameOf(setting: string | undefined): string {
 
 function unreadable(message: string, cause?: unknown): DeliveryFailure {
   return new DeliveryFailure('tls-file-unreadable', message, {
-    hint: 'The settings `ca`, `cert` and `key` take a PEM file, or its text; relative paths start at the folder of the command.',
+    hint: 'The settings `ca`, `cert` and `key` take a PEM file, or its text; relative paths start at the folder of the manifest.',
     retryable: false,
     ...(cause === undefined ? {} : { cause }),
   });

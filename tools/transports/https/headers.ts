@@ -1,3 +1,4 @@
+import { displayText, quoted } from '../../core/display-text.ts';
 import { masked, maskSecrets } from '../../core/secrets.ts';
 import type { ChannelCheck } from '../channel-check.ts';
 
@@ -27,9 +28,9 @@ export function checkHeaders(
 ): void {
   const seen = new Set<string>();
   for (const [name, value] of Object.entries(headers)) {
-    const path = `headers.${name}`;
+    const path = `headers.${displayText(name)}`;
     const lower = name.toLowerCase();
-    if (!token.test(name)) check.add('headers', `${JSON.stringify(name)} is not a header name`);
+    if (!token.test(name)) check.add('headers', `${quoted(name)} is not a header name`);
     else if (seen.has(lower)) check.add(path, 'stands there twice');
     else if (reserved.has(lower)) check.add(path, 'is set by the transport itself');
     else if (lower === 'content-type' && multipart) {

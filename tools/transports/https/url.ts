@@ -1,3 +1,4 @@
+import { quoted } from '../../core/display-text.ts';
 import { OtaError } from '../../core/errors.ts';
 import { expandTemplate } from '../../core/release/template.ts';
 import { maskUrlText } from '../../core/secrets.ts';
@@ -14,16 +15,16 @@ export function expandUrl(
   allowHttp: boolean,
 ): URL {
   const text = expandTemplate(template, variables, encodeUrlValue);
-  const shown = maskUrlText(text);
-  if (!URL.canParse(text)) throw invalid(`"${shown}" is not a URL`);
+  const shown = quoted(maskUrlText(text));
+  if (!URL.canParse(text)) throw invalid(`${shown} is not a URL`);
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw invalid(`"${shown}" must start with https://`);
+    throw invalid(`${shown} must start with https://`);
   }
   if (url.protocol === 'http:' && !allowHttp) {
-    throw invalid(`"${shown}" has no TLS; use https://, or set "allow_http": true`);
+    throw invalid(`${shown} has no TLS; use https://, or set "allow_http": true`);
   }
-  if (url.port === '0') throw invalid(`"${shown}" has port 0`);
+  if (url.port === '0') throw invalid(`${shown} has port 0`);
   decodeCredential(url.username);
   decodeCredential(url.password);
   return url;
@@ -44,7 +45,8 @@ export function peerOfUrl(url: URL): string {
 
 function encodeUrlValue(value: string): string {
   // RFC 3986 §5.2.4; WHATWG reads %2e as a dot too, so that encoding would not help.
-  if (value === '.' || value === '..') throw invalid(`the value "${value}" cannot stand in a URL`);
+  if (value === '.' || value === '..')
+    throw invalid(`the value ${quoted(value)} cannot stand in a URL`);
   try {
     return encodeURIComponent(value);
   } catch {

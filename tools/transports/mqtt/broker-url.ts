@@ -1,3 +1,4 @@
+import { quoted } from '../../core/display-text.ts';
 import { OtaError } from '../../core/errors.ts';
 import { maskUrlCredentials, maskUrlText } from '../../core/secrets.ts';
 
@@ -23,19 +24,19 @@ export interface Broker {
  * @throws OtaError `channel-invalid`
  */
 export function parseBroker(text: string): Broker {
-  const shown = maskUrlText(text);
-  if (!URL.canParse(text)) throw invalid(`"${shown}" is not a URL`);
+  const shown = quoted(maskUrlText(text));
+  if (!URL.canParse(text)) throw invalid(`${shown} is not a URL`);
   const url = new URL(text);
   const protocol = url.protocol.slice(0, -1);
   if (!isBrokerProtocol(protocol)) {
-    throw invalid(`"${shown}" must start with mqtt://, mqtts://, ws:// or wss://`);
+    throw invalid(`${shown} must start with mqtt://, mqtts://, ws:// or wss://`);
   }
-  if (url.hostname === '') throw invalid(`"${shown}" names no host`);
-  if (url.port === '0') throw invalid(`"${shown}" has port 0`);
+  if (url.hostname === '') throw invalid(`${shown} names no host`);
+  if (url.port === '0') throw invalid(`${shown} has port 0`);
   const webSocket = protocol === 'ws' || protocol === 'wss';
   const path = `${url.pathname}${url.search}`;
   if (!webSocket && path !== '' && path !== '/') {
-    throw invalid(`"${shown}" has a path; only ws:// and wss:// take one`);
+    throw invalid(`${shown} has a path; only ws:// and wss:// take one`);
   }
   return {
     protocol,
@@ -66,7 +67,7 @@ function decode(text: string, shown: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw invalid(`"${shown}" has a user or password that is not percent-encoded UTF-8`);
+    throw invalid(`${shown} has a user or password that is not percent-encoded UTF-8`);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { IDisconnectPacket, Packet } from 'mqtt-packet';
+import type { IDisconnectPacket, Packet, Parser } from 'mqtt-packet';
 import { DeliveryFailure } from '../../core/release/delivery.ts';
 import type { Deadline } from '../deadline.ts';
 import { maximumAnswerBytes, toConnectionFailure } from './connection.ts';
@@ -36,56 +36,11 @@ export interface LinkOptions {
 /** Opens a stream and speaks MQTT over it. */
 export async function createLink(options: LinkOptions): Promise<Link> {
   const { parser, generate } = await import('mqtt-packet');
-  const { version, peer, deadline } = options;
+  const { version } = options;
   const stream = options.open();
-  const decoder = parser({ protocolVersion: version });
+  const state = createState(stream);
+  const unlisten = listen(state, stream, parser({ protocolVersion: version }), options);
   const encode = (packet: Packet) => generate(packet, { protocolVersion: version });
-  const inbox: Packet[] = [];
-  const state: { asked: string; failure?: Error; parting: boolean; peerGone: boolean } = {
-    asked: 'the connection',
-    parting: false,
-    peerGone: false,
-  };
-  let wake = () => {};
-  const change = () =>
-    new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-  const fail = (error: Error) => {
-    state.failure ??= error;
-    stream.destroy();
-    wake();
-  };
-  const throwIfBroken = () => {
-    if (state.failure !== undefined) throw state.failure;
-  };
-
-  const hungUp = () => {
-    state.peerGone = true;
-    if (!state.parting) fail(closedByPeer(peer));
-    wake();
-  };
-  const cancel = () => fail(deadline.signal.reason as Error);
-  stream.on('data', (bytes: Buffer) => {
-    if (decoder.parse(bytes) > maximumAnswerBytes) fail(notMqtt(peer));
-  });
-  stream.on('drain', () => wake());
-  stream.on('finish', () => wake());
-  stream.on('error', (error) => fail(toConnectionFailure(error, peer)));
-  stream.on('end', hungUp);
-  stream.on('close', hungUp);
-  decoder.on('packet', (packet) => {
-    if (packet.cmd === 'disconnect') fail(disconnected(peer, state.asked, packet));
-    else if (packet.cmd !== 'pingresp') inbox.push(packet);
-    wake();
-  });
-  decoder.on('error', (error) => {
-    const code = refusedCode(decoder, error);
-    fail(code === undefined ? notMqtt(peer, error) : refusal(peer, state.asked, code));
-  });
-  deadline.signal.addEventListener('abort', cancel, { once: true });
-  if (deadline.signal.aborted) cancel();
-
   return {
     version,
     ask(what) {
@@ -93,36 +48,111 @@ export async function createLink(options: LinkOptions): Promise<Link> {
     },
     send: (packet) => void stream.write(encode(packet)),
     async write(bytes) {
-      throwIfBroken();
+      state.throwIfBroken();
       stream.write(bytes);
-      while (stream.writableNeedDrain && state.failure === undefined) await change();
-      throwIfBroken();
+      while (stream.writableNeedDrain && state.failure === undefined) await state.change();
+      state.throwIfBroken();
     },
     async receive() {
       for (;;) {
-        const packet = inbox.shift();
+        const packet = state.inbox.shift();
         if (packet !== undefined) return packet;
-        throwIfBroken();
-        await change();
+        state.throwIfBroken();
+        await state.change();
       }
     },
     get failure() {
       return state.failure;
     },
     async end(packet, untilClosed) {
-      throwIfBroken();
+      state.throwIfBroken();
       state.parting = true;
       stream.end(encode(packet));
       const done = () => state.peerGone || (!untilClosed && stream.writableFinished);
-      while (!done() && state.failure === undefined) await change();
-      throwIfBroken();
+      while (!done() && state.failure === undefined) await state.change();
+      state.throwIfBroken();
     },
     close() {
       state.parting = true;
-      deadline.signal.removeEventListener('abort', cancel);
+      unlisten();
       stream.destroy();
     },
   };
+}
+
+/** Where a link stands. Whoever waits looks at it again after each change. */
+interface LinkState {
+  /** What the broker is being asked for. */
+  asked: string;
+  readonly inbox: Packet[];
+  failure: Error | undefined;
+  /** We have taken leave, so the other side may close. */
+  parting: boolean;
+  peerGone: boolean;
+  fail(error: Error): void;
+  throwIfBroken(): void;
+  change(): Promise<void>;
+  changed(): void;
+}
+
+function createState(stream: Duplex): LinkState {
+  let wake = () => {};
+  const state: LinkState = {
+    asked: 'the connection',
+    inbox: [],
+    failure: undefined,
+    parting: false,
+    peerGone: false,
+    fail(error) {
+      state.failure ??= error;
+      stream.destroy();
+      wake();
+    },
+    throwIfBroken() {
+      if (state.failure !== undefined) throw state.failure;
+    },
+    change: () =>
+      new Promise((resolve) => {
+        wake = resolve;
+      }),
+    changed: () => wake(),
+  };
+  return state;
+}
+
+/** Turns everything that may happen into changes of the state; returns what forgets the deadline. */
+function listen(
+  state: LinkState,
+  stream: Duplex,
+  decoder: Parser,
+  { peer, deadline }: LinkOptions,
+): () => void {
+  const hungUp = () => {
+    state.peerGone = true;
+    if (state.parting) state.changed();
+    else state.fail(closedByPeer(peer));
+  };
+  stream.on('data', (bytes: Buffer) => {
+    if (decoder.parse(bytes) > maximumAnswerBytes) state.fail(notMqtt(peer));
+  });
+  stream.on('drain', state.changed);
+  stream.on('finish', state.changed);
+  stream.on('error', (error) => state.fail(toConnectionFailure(error, peer)));
+  stream.on('end', hungUp);
+  stream.on('close', hungUp);
+  decoder.on('packet', (packet) => {
+    if (packet.cmd === 'disconnect') state.fail(disconnected(peer, state.asked, packet));
+    else if (packet.cmd !== 'pingresp') state.inbox.push(packet);
+    state.changed();
+  });
+  decoder.on('error', (error) => {
+    const code = refusedCode(decoder, error);
+    state.fail(code === undefined ? notMqtt(peer, error) : refusal(peer, state.asked, code));
+  });
+  const cancel = () => state.fail(deadline.signal.reason as Error);
+  deadline.signal.addEventListener('abort', cancel, { once: true });
+  if (deadline.signal.aborted) cancel();
+  return () => deadline.signal.removeEventListener('abort', cancel);
 }
 
 function closedByPeer(peer: string): DeliveryFailure {

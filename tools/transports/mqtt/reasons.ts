@@ -1,3 +1,4 @@
+import { quoted } from '../../core/display-text.ts';
 import type { ErrorCode } from '../../core/error-codes.ts';
 import { DeliveryFailure } from '../../core/release/delivery.ts';
 
@@ -79,6 +80,9 @@ export const reasonOfReturnCode: Readonly<Record<number, number>> = {
   5: 0x87,
 };
 
+/** So much of a broker's reason string is repeated. */
+const longestWords = 200;
+
 /**
  * What a broker's refusal means.
  *
@@ -93,18 +97,13 @@ export function refusal(
 ): DeliveryFailure {
   const meaning = meanings[reasonCode] ?? { name: 'unknown reason' };
   const number = `0x${reasonCode.toString(16).padStart(2, '0')}`;
-  const quoted = words === undefined ? '' : `, "${printable(words)}"`;
+  const said = words === undefined ? '' : `, ${quoted(words.slice(0, longestWords))}`;
   return new DeliveryFailure(
     meaning.code ?? 'mqtt-refused',
-    `${peer} refused ${asked}: ${meaning.name} (${number}${quoted})`,
+    `${peer} refused ${asked}: ${meaning.name} (${number}${said})`,
     {
       retryable: meaning.retryable ?? false,
       hint: meaning.hint ?? 'The log of the broker tells more.',
     },
   );
-}
-
-/** Text from outside, fit for a terminal. */
-function printable(words: string): string {
-  return words.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').slice(0, 200);
 }

@@ -1,3 +1,4 @@
+import { quoted } from '../../core/display-text.ts';
 import { OtaError } from '../../core/errors.ts';
 import { expandTemplate } from '../../core/release/template.ts';
 
@@ -11,7 +12,7 @@ const maximumTopicBytes = 65_535;
  */
 export function expandTopic(template: string, variables: Readonly<Record<string, string>>): string {
   const topic = expandTemplate(template, variables, encodeTopicValue);
-  const shown = JSON.stringify(topic.length > 80 ? `${topic.slice(0, 80)}…` : topic);
+  const shown = quoted(topic.length > 80 ? `${topic.slice(0, 80)}…` : topic);
   // MQTT 5 §4.7.1: wildcards are for subscriptions. §4.7.3: at least one character, no U+0000.
   if (topic === '') throw invalid('a topic must have at least one character');
   if (/[+#]/.test(topic)) throw invalid(`the topic ${shown} holds a wildcard, + or #`);
