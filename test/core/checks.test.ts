@@ -225,6 +225,16 @@ const refused: readonly (readonly [string, string, Partial<CheckSubject>, string
     /^more than one partition is called "x" \(and 3 more\)/,
   ],
   [
+    'table-valid',
+    'two problems',
+    {
+      partitionTable: tableOf(
+        twoSlots.map((row) => (row.type === 0 ? { ...row, offset: row.offset + 0x1000 } : row)),
+      ),
+    },
+    /^partition "ota_0" starts at 0x11000, .* \(and 1 more\)/,
+  ],
+  [
     'secure-version',
     'a secure version below a released one',
     {
