@@ -77,6 +77,12 @@ const refused: readonly (readonly [string, string, Partial<CheckSubject>, string
     'an ESP8266 image without code in flash (a boot loader?) | an app image',
   ],
   [
+    'app-image',
+    'an ESP8266 boot loader with a few bytes behind it',
+    image(joined(esp8266V1(), code(4095))),
+    'an ESP8266 image without code in flash (a boot loader?) | an app image',
+  ],
+  [
     'app-descriptor',
     'an image without one',
     image(sampleBareImage('esp32c3')),
@@ -225,6 +231,16 @@ const refused: readonly (readonly [string, string, Partial<CheckSubject>, string
     /^more than one partition is called "x" \(and 3 more\)/,
   ],
   [
+    'table-valid',
+    'two problems',
+    {
+      partitionTable: tableOf(
+        twoSlots.map((row) => (row.type === 0 ? { ...row, offset: row.offset + 0x1000 } : row)),
+      ),
+    },
+    /^partition "ota_0" starts at 0x11000, .* \(and 1 more\)/,
+  ],
+  [
     'secure-version',
     'a secure version below a released one',
     {
@@ -323,7 +339,7 @@ describe('a check is content with', () => {
     [
       'app-image',
       'an ESP8266 image with raw code behind it',
-      image(joined(esp8266V1(), code(500))),
+      image(joined(esp8266V1(), code(4096))),
     ],
     [
       'structure',

@@ -122,6 +122,12 @@ ota_0, app, ota_0, , 512k`;
     });
     expect(parseImage(Buffer.from('a, b, c\n')).kind).toBe('unknown');
   });
+
+  it('is no file with binary content, and none of 100 KB', () => {
+    const row = 'nvs, data, nvs, , 16k\n';
+    expect(parseImage(Buffer.from(`${row}\0`)).kind).toBe('unknown');
+    expect(parseImage(Buffer.from(row.padEnd(100_000, '#\n'))).kind).toBe('unknown');
+  });
 });
 
 const shared = sharedFolder();

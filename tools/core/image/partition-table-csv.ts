@@ -31,6 +31,9 @@ interface Row {
   readonly flags: readonly string[];
 }
 
+/** Their rows say where the build puts things, not where the next row goes. */
+const fixedTypes: readonly number[] = [partitionTypes.bootloader, partitionTypes.partition_table];
+
 type Fixed = Required<Pick<CsvOptions, 'tableOffset' | 'bootloaderOffset'>>;
 
 /**
@@ -149,7 +152,7 @@ function placeRows(
   let end = tableOffset + partitionTableSectorBytes;
   return rows.map((row) => {
     const { type, subtype, label, flags } = row;
-    const isPrimary = type >= partitionTypes.bootloader && type <= 3 && subtype === 0;
+    const isPrimary = subtype === 0 && fixedTypes.includes(type);
     const step = type === partitionTypes.app ? 0x10000 : 0x1000;
     if (!isPrimary && row.offset !== undefined && row.offset < end) {
       problem(

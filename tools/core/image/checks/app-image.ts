@@ -14,6 +14,9 @@ const remedies: Readonly<Partial<Record<FirmwareKind, string>>> = {
   empty: 'The build did not finish: build again.',
 };
 
+/** The code of a NONOS app takes tens of KB; a few bytes are garbage. */
+const leastCodeBytes = 4096;
+
 export const appImage = defineCheck({
   name: 'app-image',
   level: 'error',
@@ -35,7 +38,8 @@ function isApp(image: FirmwareFile): boolean {
   if (image.kind === 'esp8266-v1') {
     // Boot loaders run from RAM and end with their checksum; NONOS apps have raw code behind it.
     const inFlash = image.segments.some(({ address }) => isFlashAddress(address));
-    const behind = image.trailing !== undefined && image.trailing.content === 'data';
+    const { trailing } = image;
+    const behind = trailing?.content === 'data' && trailing.sizeBytes >= leastCodeBytes;
     return image.layout !== 'plain' || inFlash || behind;
   }
   return image.kind === 'app' || image.kind === 'image' || image.kind === 'esp8266-v2';
