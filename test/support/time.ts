@@ -7,6 +7,11 @@ export function stopTime(): void {
   onTestFinished(() => void vi.useRealTimers());
 }
 
+/** Until something has happened in this process; the test's own limit ends it. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn();
+}
+
 /**
  * Lets everything that is on its way through sockets of this process arrive, then lets time pass. What is
  * still silent then is silent for good.
