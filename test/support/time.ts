@@ -3,7 +3,7 @@ import { onTestFinished, vi } from 'vitest';
 
 /** From now on timers run only when `passTime` says so; sockets go on as ever. */
 export function stopTime(): void {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
   onTestFinished(() => void vi.useRealTimers());
 }
 
