@@ -181,6 +181,20 @@ dry run: nothing was sent
   });
 });
 
+describe('a push that is stopped after the last byte', () => {
+  it('says so for the device that may be updated, with status 130', async () => {
+    const stop = new AbortController();
+    const device = await start({
+      faults: [{ at: 'committed', does: 'stall' }],
+      notify: ({ kind }) => kind === 'stalled' && stop.abort(),
+    });
+    const words = ['--device', '127.0.0.1', '--port', String(device.port)];
+    const { exitCode, stdout } = await push(words, {}, { signal: stop.signal });
+    expect(stdout).toContain('code: device-may-have-committed');
+    expect(exitCode).toBe(130);
+  });
+});
+
 describe('the password of a push', () => {
   async function pushWith(words: readonly string[], options: object, batch?: object) {
     const device = await start({ generation: '2026.10', password: 'right' });

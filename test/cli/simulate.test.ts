@@ -11,7 +11,16 @@ describe('ota simulate', () => {
       const port = await findClosedPort();
       const cwd = await createFolder({ 'firmware.bin': sampleImage() });
       const stop = new AbortController();
-      const words = ['simulate', kind, '--port-base', String(port), '--password', 'secret'];
+      const words = [
+        'simulate',
+        kind,
+        '--count',
+        '1',
+        '--port-base',
+        String(port),
+        '--password',
+        'secret',
+      ];
       const running = runOta([...words, '--downtime', '0'], { cwd, signal: stop.signal });
       const pushed = await runOta(
         [
@@ -33,7 +42,7 @@ describe('ota simulate', () => {
     const port = await findClosedPort();
     const cwd = await createFolder();
     const stop = new AbortController();
-    const words = ['simulate', 'esphome', '--port-base', String(port), '--json'];
+    const words = ['simulate', 'esphome', '--count', '1', '--port-base', String(port), '--json'];
     const running = runOta(words, { cwd, signal: stop.signal });
     const second = await runOta(words, { cwd, signal: stop.signal });
     expect(second.stderr).toContain('code: port-taken');

@@ -3,8 +3,13 @@ import { onTestFinished, vi } from 'vitest';
 
 /** From now on timers run only when `passTime` says so; sockets go on as ever. */
 export function stopTime(): void {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
   onTestFinished(() => void vi.useRealTimers());
+}
+
+/** Until something has happened in this process; the test's own limit ends it. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn();
 }
 
 /**

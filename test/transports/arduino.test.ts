@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   type ArduinoDevice,
   type ArduinoDeviceOptions,
@@ -12,7 +12,7 @@ import { createArduinoTransport } from '../../tools/transports/arduino.ts';
 import { factsOf, payloadOf, sendContext } from '../support/deliveries.ts';
 import { image } from '../support/esphome.ts';
 import { findClosedPort } from '../support/peers.ts';
-import { passTime, stopTime } from '../support/time.ts';
+import { passTime, stopTime, until } from '../support/time.ts';
 
 const transport = createArduinoTransport({ resolve: async () => ['127.0.0.1'] });
 
@@ -85,7 +85,7 @@ describe('a push by ArduinoOTA', () => {
     stopTime();
     const device = await start({ faults: [{ does: 'ignore', invitations: 1 }] });
     const sent = push({ port: device.port });
-    await vi.waitUntil(() => device.invitations === 1);
+    await until(() => device.invitations === 1);
     await passTime(3000);
     await sent;
     expect(device.invitations).toBe(2);
@@ -116,6 +116,13 @@ describe('a push by ArduinoOTA', () => {
   });
 });
 
+it('refuses a key before anything is sent: it cannot encrypt', () => {
+  const devices = [{ host: 'lamp.local', encryptionKey: 'x' }];
+  expect(() => transport.prepare({}, { artifact: factsOf(image), devices })).toThrow(
+    expect.objectContaining({ code: 'channel-invalid' }),
+  );
+});
+
 describe('trouble with ArduinoOTA', () => {
   it('a port where nothing listens refuses', async () => {
     await expect(push({ port: await findClosedPort() })).rejects.toMatchObject({
@@ -136,7 +143,7 @@ describe('trouble with ArduinoOTA', () => {
         code,
         retryable: true,
       });
-      await vi.waitUntil(() => device.invitations > 0);
+      await until(() => device.invitations > 0);
       await passTime(1);
       await passTime(5000);
       await failure;
@@ -167,7 +174,7 @@ describe('trouble with ArduinoOTA', () => {
     const stop = new AbortController();
     const sent = push({ port: device.port }, { signal: stop.signal });
     const failure = expect(sent).rejects.toMatchObject({ code: 'cancelled' });
-    await vi.waitUntil(() => device.invitations === 1);
+    await until(() => device.invitations === 1);
     stop.abort();
     await failure;
   });

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { buildImage } from '../../tools/core/image/build-image.ts';
 import { DeliveryFailure } from '../../tools/core/release/delivery.ts';
 import {
@@ -11,7 +11,7 @@ import { type Generation, generations } from '../../tools/simulator/firmware.ts'
 import { refusals } from '../../tools/transports/esphome/responses.ts';
 import { createEsphomeTransport } from '../../tools/transports/esphome.ts';
 import { factsOf, payloadOf, sendContext } from '../support/deliveries.ts';
-import { passTime, stopTime } from '../support/time.ts';
+import { passTime, stopTime, until } from '../support/time.ts';
 
 const image = buildImage({ chip: 'esp32s3', project: 'lamp', version: '1.2.3', sizeBytes: 40_000 });
 const transport = createEsphomeTransport({ resolve: async () => ['127.0.0.1'] });
@@ -134,7 +134,7 @@ describe.each(settings)('$generation, password $password, encrypted $encrypted',
         async (at) => [at, await outcomeOf(setting, { at, does: 'stall' }, notify)] as const,
       ),
     );
-    await vi.waitUntil(() => stalled === stepsOf(setting).length);
+    await until(() => stalled === stepsOf(setting).length);
     await passTime(5000);
     const outcomes = await running;
     for (const [at, outcome] of outcomes) {

@@ -1,11 +1,11 @@
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createVirtualFlash } from '../../tools/simulator/virtual-flash.ts';
 import { image, listen, push, runs, start } from '../support/esphome.ts';
 import { connectRaw } from '../support/raw-client.ts';
-import { passTime, stopTime } from '../support/time.ts';
+import { passTime, stopTime, until } from '../support/time.ts';
 
 describe('trouble on the way', () => {
   it('drops in the middle of the image may be tried again, and the next attempt succeeds', async () => {
@@ -64,7 +64,7 @@ describe('trouble on the way', () => {
       retryable: true,
       retryAfterMs: 45_000,
     });
-    await vi.waitUntil(() => device.sessions === 1);
+    await until(() => device.sessions === 1);
     await passTime(60_000);
     await failure;
     await device.idle();
@@ -103,6 +103,18 @@ describe('trouble on the way', () => {
     await expect(push({ port: ssh })).rejects.toMatchObject({
       code: 'device-wrong-protocol',
       message: expect.stringContaining('an SSH server'),
+    });
+  });
+
+  it('says that the device may be updated when it is told to stop after the last byte', async () => {
+    const stop = new AbortController();
+    const device = await start({
+      faults: [{ at: 'committed', does: 'stall' }],
+      notify: ({ kind }) => kind === 'stalled' && stop.abort(),
+    });
+    await expect(push({ port: device.port }, { signal: stop.signal })).rejects.toMatchObject({
+      code: 'device-may-have-committed',
+      retryable: false,
     });
   });
 

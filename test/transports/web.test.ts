@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createServer as createTcpServer } from 'node:net';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { startWebDevice, type WebDeviceOptions } from '../../tools/simulator/web-device.ts';
 import { judgeAnswer } from '../../tools/transports/web/verdict.ts';
 import { createWebTransport } from '../../tools/transports/web.ts';
 import { factsOf, payloadOf, sendContext } from '../support/deliveries.ts';
 import { image, listen } from '../support/esphome.ts';
-import { passTime, stopTime } from '../support/time.ts';
+import { passTime, stopTime, until } from '../support/time.ts';
 
 const transport = createWebTransport({ resolve: async () => ['127.0.0.1'] });
 
@@ -53,6 +53,13 @@ describe('a push to a web updater', () => {
     });
     expect(device.updates).toBe(0);
   });
+});
+
+it('refuses a key before anything is sent: it cannot encrypt', () => {
+  const devices = [{ host: 'lamp.local', encryptionKey: 'x' }];
+  expect(() => transport.prepare({}, { artifact: factsOf(image), devices })).toThrow(
+    expect.objectContaining({ code: 'channel-invalid' }),
+  );
 });
 
 describe('trouble with a web updater', () => {
@@ -104,7 +111,7 @@ describe('trouble with a web updater', () => {
       code: 'timeout',
       retryable: true,
     });
-    await vi.waitUntil(() => connected);
+    await until(() => connected);
     await passTime(5000);
     await failure;
   });

@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { buildImage } from '../../tools/core/image/build-image.ts';
 import type { DeviceTarget } from '../../tools/core/release/delivery.ts';
 import { defaultRetryPolicy } from '../../tools/core/retry.ts';
@@ -11,7 +11,7 @@ import type { EsphomeFault } from '../../tools/simulator/faults.ts';
 import { createEsphomeTransport } from '../../tools/transports/esphome.ts';
 import { type PushOptions, push } from '../../tools/workflows/push.ts';
 import { createFolder } from '../support/temporary-workspace.ts';
-import { passTime, stopTime } from '../support/time.ts';
+import { passTime, stopTime, until } from '../support/time.ts';
 
 const image = buildImage({ chip: 'esp32s3', project: 'lamp', version: '1.2.3', sizeBytes: 40_000 });
 const transport = createEsphomeTransport({ resolve: async () => ['127.0.0.1'] });
@@ -148,7 +148,7 @@ describe('trying a device again', () => {
       },
     });
     const running = pushTo([silent.target], { timeoutMs: 60_000 });
-    await vi.waitUntil(() => stalled);
+    await until(() => stalled);
     await passTime(60_000);
     const { report, waits } = await running;
     expect(waits).toEqual([45_000]);

@@ -40,7 +40,10 @@ export function renderPushReport(report: DeployReport): string {
   }
   const results =
     deliveries.length > fewDevices
-      ? [renderTable(tableOf(deliveries)), ...deliveries.filter(isFailed).flatMap(renderDevice)]
+      ? [
+          renderTable(tableOf(deliveries)),
+          ...deliveries.filter(({ error }) => error !== undefined).flatMap(renderDevice),
+        ]
       : deliveries.flatMap(renderDevice);
   return [...renderWarnings(report), rule, ...results, rule, '', ...renderSummary(report)].join(
     '\n',
@@ -100,10 +103,6 @@ function renderSummary({ deliveries, cancelled }: DeployReport): string[] {
     ...(untried === 0 ? [] : [`   Not done:      ${untried}`]),
     `   Success rate:  ${((good / total) * 100).toFixed(1)}%`,
   ];
-}
-
-function isFailed({ status }: DeliveryReport): boolean {
-  return status === 'failed';
 }
 
 function effortOf(delivery: DeliveryReport): string {

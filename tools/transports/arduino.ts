@@ -14,7 +14,13 @@ import { invite } from './arduino/invite.ts';
 import { invitationText } from './arduino/protocol.ts';
 import { uploadImage } from './arduino/upload.ts';
 import { defineTransport } from './define.ts';
-import { destinationOf, type Network, portWarnings, realNetwork } from './lan/device.ts';
+import {
+  destinationOf,
+  type Network,
+  portWarnings,
+  realNetwork,
+  refuseKeys,
+} from './lan/device.ts';
 import { choosePorts } from './lan/ports.ts';
 import { type Place, reach } from './lan/reach.ts';
 import { createUploadCache, type UploadCache } from './lan/upload-cache.ts';
@@ -39,6 +45,7 @@ export function createArduinoTransport(network: Partial<Network> = {}): Transpor
     example: { timeout: 60, password: '${OTA_PASSWORD}' },
     perDevice: true,
     prepare(channel, { devices }) {
+      refuseKeys('arduino', devices);
       const cache = createUploadCache();
       return devices.map((device) =>
         prepareDevice(channel, device, cache, { ...realNetwork, ...network }),

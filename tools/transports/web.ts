@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import channelSchema from '../../schemas/channel-web.schema.json' with { type: 'json' };
 import type { Delivery, DeviceTarget, Transport } from '../core/release/delivery.ts';
 import { defineTransport } from './define.ts';
-import { destinationOf, type Network, realNetwork } from './lan/device.ts';
+import { destinationOf, type Network, realNetwork, refuseKeys } from './lan/device.ts';
 import { dial } from './lan/dial.ts';
 import { createUploadCache, type UploadCache } from './lan/upload-cache.ts';
 import { buildFileForm } from './web/form.ts';
@@ -30,6 +30,7 @@ export function createWebTransport(network: Partial<Network> = {}): Transport {
     example: { path: '/update', username: 'admin', password: '${OTA_PASSWORD}' },
     perDevice: true,
     prepare(channel, { devices }) {
+      refuseKeys('web', devices);
       const cache = createUploadCache();
       return devices.map((device) =>
         prepareDevice(channel, device, cache, { ...realNetwork, ...network }),

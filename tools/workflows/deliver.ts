@@ -137,11 +137,13 @@ function finish(
       ...(answer === undefined ? {} : { answer: step.redact(answer) }),
     };
   }
-  if (signal.aborted) return { ...base, status: 'cancelled' };
   const json = errorToJson(outcome.error);
+  // What else was found on the way out deserves a word: that a device may have been updated, say.
+  const nothingElse = json.code === 'cancelled' || json.code === 'internal';
+  if (signal.aborted && nothingElse) return { ...base, status: 'cancelled' };
   return {
     ...base,
-    status: 'failed',
+    status: signal.aborted ? 'cancelled' : 'failed',
     error: {
       code: json.code,
       message: step.redact(json.message),

@@ -50,7 +50,8 @@ export async function uploadImage(
     leave(socket);
   } catch (error) {
     socket.destroy();
-    if (options.signal.aborted) throw cancelledError();
+    if (options.signal.aborted)
+      throw whole ? mayHaveCommitted('the push was stopped') : cancelledError();
     throw error instanceof LinkBroken ? explainBreak(error, said, whole) : error;
   } finally {
     line.close();

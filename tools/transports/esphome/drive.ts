@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { cancelledError } from '../../core/errors.ts';
+import { mayHaveCommitted } from '../lan/failures.ts';
 import { LinkBroken, leave, openLine } from '../lan/line.ts';
 import type { UploadBody } from '../lan/upload-cache.ts';
 import { explainBreak } from './failures.ts';
@@ -18,7 +19,7 @@ export interface DriveOptions {
  * Moves bytes between a connected socket and a session until it ends. What has arrived is always read
  * before a broken connection is reported: it may be the device's last word.
  *
- * @throws DeliveryFailure, OtaError `cancelled`
+ * @throws DeliveryFailure; OtaError `cancelled` where that left the device as it was
  */
 export async function driveSession(
   socket: Socket,
@@ -45,7 +46,11 @@ export async function driveSession(
     }
   } catch (error) {
     socket.destroy();
-    if (options.signal.aborted) throw cancelledError();
+    if (options.signal.aborted) {
+      throw session.state.phase === 'finishing'
+        ? mayHaveCommitted('the push was stopped')
+        : cancelledError();
+    }
     throw error instanceof LinkBroken ? explainBreak(error.reason, session.state) : error;
   } finally {
     line.close();

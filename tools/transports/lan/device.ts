@@ -1,4 +1,5 @@
 import type { DeviceTarget } from '../../core/release/delivery.ts';
+import { createChannelCheck } from '../channel-check.ts';
 import { createResolver, type Resolver } from './resolve.ts';
 
 /** UDP and TCP ports of the chip families, the same for ESPHome and ArduinoOTA; firmware can change them. */
@@ -19,6 +20,24 @@ export function destinationOf(device: DeviceTarget, port: number | undefined): s
   const host = device.host.includes(':') && port !== undefined ? `[${device.host}]` : device.host;
   const address = port === undefined ? host : `${host}:${port}`;
   return device.name === undefined ? address : `${device.name} (${address})`;
+}
+
+/**
+ * For a transport that cannot encrypt: whoever configures a key does not want the firmware in the clear.
+ *
+ * @throws OtaError `channel-invalid`
+ */
+export function refuseKeys(transport: string, devices: readonly DeviceTarget[]): void {
+  const check = createChannelCheck(transport);
+  for (const { host, encryptionKey } of devices) {
+    if (encryptionKey !== undefined) {
+      check.add(
+        `${host}: encryption_key`,
+        `${transport} cannot encrypt; leave the key out to push in the clear`,
+      );
+    }
+  }
+  check.finish();
 }
 
 /** A word on a port that was not the first choice. */

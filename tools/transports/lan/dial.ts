@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { cancelledError } from '../../core/errors.ts';
+import { deferWriteErrors } from '../write-errors.ts';
 import { type ReachOptions, reach } from './reach.ts';
 
 export interface DialOptions extends ReachOptions {
@@ -13,7 +14,9 @@ export interface Dialed {
   readonly port: number;
 }
 
-const connectTcp = (host: string, port: number): Socket => connect({ host, port, noDelay: true });
+/** What a device said last is read before a failed write ends the connection. */
+const connectTcp = (host: string, port: number): Socket =>
+  deferWriteErrors(connect({ host, port, noDelay: true }));
 
 /** Connects to the first address and port of a host that accept. Throws as `reach` does. */
 export function dial(options: DialOptions): Promise<Dialed> {

@@ -74,7 +74,7 @@ export async function uploadForm(
     return judgeAnswer(await exchange.answer(), { ...updater, whole });
   } catch (error) {
     if (!whole) throw explain(error, options, 'in the middle of the image');
-    if (options.signal.aborted) throw cancelledError();
+    if (options.signal.aborted) throw mayHaveCommitted('the push was stopped');
     if (error instanceof DeliveryFailure) throw error;
     const silent = error instanceof Silence;
     throw mayHaveCommitted(
