@@ -4,12 +4,14 @@ import { deployBenchmark } from './deploy.bench.ts';
 import { fleetBenchmark } from './fleet.bench.ts';
 import { packageBenchmark } from './package.bench.ts';
 import { pushBenchmark } from './push.bench.ts';
+import { serviceBenchmark } from './service.bench.ts';
 
 const benchmarks: readonly Benchmark[] = [
   packageBenchmark,
   deployBenchmark,
   pushBenchmark,
   fleetBenchmark,
+  serviceBenchmark,
 ];
 
 const wanted = process.argv.slice(2);

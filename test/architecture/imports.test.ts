@@ -50,7 +50,16 @@ const houseRules: Record<string, { folders: string[]; packages: string[] }> = {
   messaging: { folders: ['core', 'transports'], packages: ['mqtt', 'ajv', 'node:*'] },
   service: {
     folders: ['core'],
-    packages: ['fastify', '@fastify', 'kysely', 'better-sqlite3', 'pg', 'prom-client', 'node:*'],
+    packages: [
+      'fastify',
+      '@fastify',
+      'kysely',
+      'better-sqlite3',
+      'pg',
+      'prom-client',
+      'jose',
+      'node:*',
+    ],
   },
   simulator: {
     folders: ['core', 'transports'],

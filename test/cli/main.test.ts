@@ -8,6 +8,7 @@ import { runOta } from '../support/io.ts';
 import { createKey } from '../support/keys.ts';
 import { sampleBuild } from '../support/sample-build.ts';
 import { startServers } from '../support/servers.ts';
+import { adminKey, startService } from '../support/service.ts';
 import { createFolder, sampleImage, sampleManifest } from '../support/temporary-workspace.ts';
 import { writeBuild } from '../support/write-build.ts';
 
@@ -106,6 +107,10 @@ describe('every example that help shows', () => {
     });
     await writeBuild(join(cwd, 'build'), sampleBuild);
     const fleet = await exampleFleet(sampleImage(), '1.2.3');
+    const service = await startService();
+    await service.upload('1.1.0', Buffer.from('an image of another kind'));
+    await service.check('esp32_001', '1.0.0');
+    const toService = { OTA_SERVER: service.url, OTA_ADMIN_KEY: adminKey };
     await writeFile(join(cwd, 'ota_deploy_config.json'), JSON.stringify(fleet.config));
     await writeFile(join(cwd, 'fleet.json'), JSON.stringify(fleet.profile));
     for (const { usage, load } of commands) {
@@ -114,7 +119,7 @@ describe('every example that help shows', () => {
         const endless = endlessCommands.some((name) => usage.startsWith(name));
         const ran = await runOta(splitWords(command).slice(1).map(toFreePort), {
           cwd,
-          env: { ...env, ...variables },
+          env: { ...env, ...variables, ...(usage.startsWith('admin') ? toService : {}) },
           now,
           // Somebody presses Ctrl-C.
           ...(endless ? { signal: AbortSignal.timeout(1000) } : {}),
@@ -143,7 +148,7 @@ function exampleKeys(): Record<string, string> {
   };
 }
 
-const endlessCommands = ['watch', 'simulate', 'serve-chunks'];
+const endlessCommands = ['watch', 'simulate', 'serve'];
 
 function exampleManifest(): unknown {
   return sampleManifest({

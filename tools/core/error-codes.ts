@@ -128,6 +128,38 @@ export const errorCodes = {
     meaning: 'At least one device did not reach its end state; the report names each.',
   },
 
+  // the service
+  'request-invalid': { exit: 2, meaning: 'A request to the service breaks its schema.' },
+  'device-unknown': { exit: 1, meaning: 'The service does not know that device.' },
+  'release-unknown': { exit: 1, meaning: 'The service has no such release.' },
+  'release-exists': { exit: 1, meaning: 'The service has another image under that version.' },
+  'release-in-use': { exit: 1, meaning: 'A rollout still offers that release.' },
+  'upload-unknown': { exit: 1, meaning: 'Nothing was uploaded under that path.' },
+  'upload-mismatch': {
+    exit: 1,
+    meaning: 'An upload differs from what was declared: size, hash, version or build.',
+  },
+  'upload-rejected': { exit: 1, meaning: 'An upload is not an image that a device could run.' },
+  'upload-too-large': { exit: 1, meaning: 'An upload is larger than the service accepts.' },
+  'rollout-unknown': { exit: 1, meaning: 'The service has no rollout of that name.' },
+  'rollout-exists': { exit: 1, meaning: 'The service has a rollout of that name already.' },
+  'rollout-state': { exit: 1, meaning: 'A rollout cannot do that in the state that it is in.' },
+  'transition-illegal': {
+    exit: 1,
+    meaning: 'A device reports a status that cannot follow its last one.',
+  },
+  forbidden: { exit: 1, meaning: 'These credentials do not suffice for that.' },
+  'key-unknown': { exit: 1, meaning: 'The service has no key of that name.' },
+  'key-exists': { exit: 1, meaning: 'The service has a key of that name already.' },
+  'rate-limited': { exit: 1, meaning: 'Too many requests; the answer says when to come back.' },
+  'link-invalid': { exit: 1, meaning: 'A signed download address is changed or has expired.' },
+  'range-invalid': { exit: 1, meaning: 'The asked range lies outside the file.' },
+  'not-found': { exit: 1, meaning: 'The service has nothing at that address.' },
+  'database-failed': { exit: 1, meaning: 'The database cannot be opened or does not answer.' },
+  'data-in-use': { exit: 1, meaning: 'Another service process uses the data folder.' },
+  'port-in-use': { exit: 1, meaning: 'Another process listens on that address and port.' },
+  'service-config-invalid': { exit: 2, meaning: 'The settings of the service are wrong.' },
+
   // doing it
   'binary-changed': { exit: 1, meaning: 'The firmware binary changed while it was read.' },
   'write-failed': {

@@ -42,7 +42,7 @@ export function createArduinoTransport(network: Partial<Network> = {}): Transpor
     name: 'arduino',
     summary: 'pushes to devices whose firmware uses ArduinoOTA',
     schema: channelSchema,
-    example: { timeout: 60, password: '${OTA_PASSWORD}' },
+    example: { timeout: 60 },
     perDevice: true,
     prepare(channel, { devices }) {
       refuseKeys('arduino', devices);

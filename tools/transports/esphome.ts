@@ -41,7 +41,7 @@ export function createEsphomeTransport(network: Partial<Network> = {}): Transpor
     name: 'esphome',
     summary: "pushes to devices over ESPHome's native OTA protocol",
     schema: channelSchema,
-    example: { timeout: 60, password: '${OTA_PASSWORD}' },
+    example: { timeout: 60 },
     perDevice: true,
     prepare(channel, { devices }) {
       requireKeys(channel, devices);

@@ -27,7 +27,7 @@ export function createWebTransport(network: Partial<Network> = {}): Transport {
     name: 'web',
     summary: 'pushes to the web updater of devices (POST /update)',
     schema: channelSchema,
-    example: { path: '/update', username: 'admin', password: '${OTA_PASSWORD}' },
+    example: { path: '/update' },
     perDevice: true,
     prepare(channel, { devices }) {
       refuseKeys('web', devices);

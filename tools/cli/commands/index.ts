@@ -112,4 +112,14 @@ export const commands: readonly CommandEntry[] = [
     summary: 'the whole job on this machine: broker, server and two virtual devices',
     load: async () => (await import('./demo.ts')).demoCommand,
   },
+  {
+    usage: 'serve',
+    summary: 'run the OTA service: releases, rollouts, devices',
+    load: async () => (await import('./serve.ts')).serveCommand,
+  },
+  {
+    usage: 'admin <words..>',
+    summary: 'administer a running OTA service',
+    load: async () => (await import('./admin.ts')).adminCommand,
+  },
 ];

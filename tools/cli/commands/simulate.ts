@@ -2,6 +2,7 @@ import { pushedKinds } from '../../workflows/simulate-devices.ts';
 import { defineCommand } from '../command.ts';
 import { jsonOption, verboseOption } from '../options.ts';
 import { runSimulatedFleet, simulatedFleetOptions } from '../simulate/fleet.ts';
+import { pollingOptions, runPollingDevices } from '../simulate/polling.ts';
 import { runSimulatedDevices, simulatedDeviceOptions } from '../simulate/pushed.ts';
 
 export const simulateCommand = defineCommand({
@@ -14,17 +15,28 @@ export const simulateCommand = defineCommand({
       'ota simulate fleet --count 20 --profile fleet.json',
       'devices that take `ota command`, until Ctrl-C',
     ],
+    [
+      'ota simulate devices --count 200 --url http://127.0.0.1:8080',
+      'devices that ask `ota serve` for updates',
+    ],
   ],
   options: (yargs) =>
     yargs
-      .positional('what', { choices: [...pushedKinds, 'fleet'] as const, demandOption: true })
+      .positional('what', {
+        choices: [...pushedKinds, 'fleet', 'devices'] as const,
+        demandOption: true,
+      })
       .options({
         count: { type: 'number', describe: 'how many devices; default 1, of a fleet 10' },
         ...simulatedDeviceOptions,
         ...simulatedFleetOptions,
+        ...pollingOptions,
         json: { ...jsonOption.json, describe: 'print pushed devices as a batch for `ota push`' },
         ...verboseOption,
       }),
-  run: (args, io) =>
-    args.what === 'fleet' ? runSimulatedFleet(args, io) : runSimulatedDevices(args.what, args, io),
+  run(args, io) {
+    if (args.what === 'fleet') return runSimulatedFleet(args, io);
+    if (args.what === 'devices') return runPollingDevices(args, io);
+    return runSimulatedDevices(args.what, args, io);
+  },
 });

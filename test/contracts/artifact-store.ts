@@ -1,0 +1,67 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import type { ArtifactStore } from '../../tools/service/artifacts/artifact-store.ts';
+
+/** What every artifact store does. */
+export function artifactStoreContract(name: string, make: () => Promise<ArtifactStore>): void {
+  describe(`an artifact store ${name}`, () => {
+    const bytes = randomBytes(300_000);
+    const hash = (kind: string): string => createHash(kind).update(bytes).digest('hex');
+    const chunks = (): Readable =>
+      Readable.from([bytes.subarray(0, 100_000), bytes.subarray(100_000)]);
+
+    it('gives back what it took, whole and in parts', async () => {
+      const store = await make();
+      const stored = await store.put(chunks(), 1e6);
+      expect(stored).toEqual({ sizeBytes: 300_000, sha256: hash('sha256'), md5: hash('md5') });
+      expect(await buffer(await store.open(stored.sha256))).toEqual(bytes);
+      expect(await buffer(await store.open(stored.sha256, { start: 5, end: 9 }))).toEqual(
+        bytes.subarray(5, 10),
+      );
+      expect(await store.bytes(stored.sha256)).toEqual(bytes);
+    });
+
+    it('shows nothing of an upload that broke off', async () => {
+      const store = await make();
+      async function* broken() {
+        yield bytes;
+        throw new Error('gone');
+      }
+      await expect(store.put(Readable.from(broken()), 1e6)).rejects.toThrow('gone');
+      expect(await store.has(hash('sha256'))).toBe(false);
+    });
+
+    it('refuses what is too large, and keeps nothing of it', async () => {
+      const store = await make();
+      await expect(store.put(chunks(), 299_999)).rejects.toMatchObject({
+        code: 'upload-too-large',
+      });
+      expect(await store.has(hash('sha256'))).toBe(false);
+    });
+
+    it('takes the same file again', async () => {
+      const store = await make();
+      const [one, two] = await Promise.all([store.put(chunks(), 1e6), store.put(chunks(), 1e6)]);
+      expect(one).toEqual(two);
+    });
+
+    it('knows no names but hashes', async () => {
+      const store = await make();
+      for (const name of ['../../etc/passwd', 'ff'.repeat(32), '']) {
+        await expect(store.open(name)).rejects.toMatchObject({ code: 'artifact-missing' });
+      }
+    });
+
+    it('removes what nothing names, but not what may still be arriving', async () => {
+      const store = await make();
+      const { sha256 } = await store.put(chunks(), 1e6);
+      const other = await store.put(Readable.from([Buffer.from('other')]), 1e6);
+      expect(await store.sweep(new Set(), Date.now())).toBe(0);
+      const later = Date.now() + 2 * 60 * 60 * 1000;
+      expect(await store.sweep(new Set([sha256]), later)).toBe(1);
+      expect([await store.has(sha256), await store.has(other.sha256)]).toEqual([true, false]);
+    });
+  });
+}

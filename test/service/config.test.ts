@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { parseServiceConfig } from '../../tools/service/config.ts';
+
+describe('the settings of the service', () => {
+  it('are on loopback, in one folder, when nothing is said', () => {
+    expect(parseServiceConfig('/srv', {}, {}, undefined)).toMatchObject({
+      host: '127.0.0.1',
+      port: 8080,
+      database: 'sqlite:/srv/ota-data/ota.db',
+      artifactFolder: '/srv/ota-data/artifacts',
+      settings: { apiKey: undefined },
+    });
+  });
+
+  it('come from flags before the environment before the file', () => {
+    const file = { port: 1, host: 'a', log_level: 'warn' };
+    const config = parseServiceConfig('/', { port: 3 }, { PORT: '2', HOST: 'b' }, file);
+    expect([config.port, config.host, config.logLevel]).toEqual([3, 'b', 'warn']);
+  });
+
+  it('are understood in the variables of both older servers', () => {
+    const env = {
+      API_KEY: 'k',
+      PGHOST: 'db',
+      PGUSER: 'u',
+      PGPASSWORD: 'p@ss/word',
+      PGDATABASE: 'ota',
+      FIRMWARE_STORAGE_PATH: '/firmware',
+      OTA_DOWNLOAD_SECRET: 'dl',
+    };
+    expect(parseServiceConfig('/', {}, env, undefined)).toMatchObject({
+      database: 'postgres://u:p%40ss%2Fword@db:5432/ota',
+      artifactFolder: '/firmware',
+      settings: { apiKey: 'k', downloadSecret: 'dl' },
+    });
+  });
+
+  it('have no key when the variable is empty', () => {
+    expect(parseServiceConfig('/', {}, { API_KEY: '' }, undefined).settings.apiKey).toBeUndefined();
+  });
+
+  it('are refused with every mistake named', () => {
+    const wrong = () => parseServiceConfig('/', {}, { PORT: 'x' }, { hots: 'a' });
+    expect(wrong).toThrowError(expect.objectContaining({ code: 'service-config-invalid' }));
+    const secret = () => parseServiceConfig('/', {}, { OTA_TOKEN_SECRET: 'short' }, undefined);
+    expect(secret).toThrowError(expect.objectContaining({ code: 'service-config-invalid' }));
+    const half = () => parseServiceConfig('/', { tls_cert: 'c.pem' }, {}, undefined);
+    expect(half).toThrowError(expect.objectContaining({ code: 'service-config-invalid' }));
+  });
+});

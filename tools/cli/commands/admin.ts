@@ -1,0 +1,106 @@
+import { admin } from '../../workflows/admin.ts';
+import { defineCommand } from '../command.ts';
+import { type Io, line, writeJson } from '../io.ts';
+import { absolute, jsonOption } from '../options.ts';
+import { renderTable } from '../render.ts';
+
+const text = (describe: string) => ({ type: 'string', describe }) as const;
+const number = (describe: string) => ({ type: 'number', describe }) as const;
+const flag = (describe: string) => ({ type: 'boolean', describe }) as const;
+
+export const adminCommand = defineCommand({
+  examples: [
+    ['ota admin upload --file firmware.bin --device-type esp32 --version 1.1.0', 'take a file in'],
+    [
+      'ota admin rollout create --name canary --device-type esp32 --version 1.1.0 --target canary --percentage 10',
+      'offer it to a tenth',
+    ],
+    ['ota admin rollout set --name canary --percentage 25', 'raise it; the rest stays'],
+    ['ota admin rollout pause --name canary', 'stop it'],
+    ['ota admin devices show --device esp32_001', 'one device and its history'],
+    ['ota admin keys create --name ci --role publisher', 'a key for the pipeline'],
+  ],
+  options: (yargs) =>
+    yargs
+      .positional('words', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'what to do',
+      })
+      .options({
+        server: { ...text('address of the service (env OTA_SERVER)'), default: '' },
+        token: {
+          ...text('key or token (env OTA_ADMIN_KEY, API_KEY)'),
+          alias: ['admin-token', 'key'],
+        },
+        file: { ...text('firmware image'), normalize: true },
+        'device-type': { ...text('device model'), alias: ['model', 'device-model'] },
+        version: text('version of the release'),
+        build: number('build number'),
+        filename: text('name of the file'),
+        'file-size': number('size in bytes, as the upload answered'),
+        'file-hash': text('SHA-256, as the upload answered'),
+        'binary-path': text('path, as the upload answered'),
+        description: text('what it is'),
+        'release-notes': text('what is new'),
+        'min-version': text('oldest version that may take it'),
+        stable: flag('offered without a rollout'),
+        active: flag('offered and served at all'),
+        register: flag('upload and register in one step'),
+        id: number('number of a release'),
+        name: text('name of a rollout, key or token'),
+        target: {
+          choices: ['all', 'canary', 'group', 'specific'] as const,
+          describe: 'whom a rollout addresses',
+        },
+        percentage: number('share of the devices'),
+        group: { ...text('a group (repeatable)'), array: true, nargs: 1 },
+        device: text('id of a device'),
+        downgrade: flag('go back to an older version, too'),
+        deadline: number('seconds of silence until an update has timed out'),
+        draft: flag('create the rollout without starting it'),
+        'device-id': text('only this device'),
+        'firmware-id': number('only this release'),
+        status: text('only this status'),
+        auth: {
+          choices: ['open', 'token', 'hmac', 'mtls'] as const,
+          describe: 'how devices show who they are',
+        },
+        role: { choices: ['viewer', 'publisher', 'admin'] as const, describe: 'what a key may do' },
+        ttl: number('seconds until a key or token expires'),
+        type: text('only events of this type'),
+        skip: number('leave out the first ones'),
+        limit: number('how many at most'),
+        ...jsonOption,
+      }),
+  async run(args, io) {
+    const { act, answer } = await admin({
+      words: args.words.map(String),
+      args,
+      server: args.server || io.env.OTA_SERVER || 'http://127.0.0.1:8080',
+      key: args.token ?? io.env.OTA_ADMIN_KEY ?? io.env.API_KEY,
+      filePath: args.file === undefined ? undefined : absolute(io, args.file),
+      signal: io.signal,
+    });
+    if (args.json || act.columns === undefined) writeJson(io.stdout, answer);
+    else printTable(io, act.rows ?? '', act.columns, answer);
+    return 0;
+  },
+});
+
+function printTable(io: Io, place: string, columns: readonly string[], answer: unknown): void {
+  const rows = (place === '' ? answer : (answer as Record<string, unknown>)[place]) as Record<
+    string,
+    unknown
+  >[];
+  line(
+    io.stdout,
+    renderTable([columns, ...rows.map((row) => columns.map((name) => cell(row[name])))]),
+  );
+}
+
+function cell(value: unknown): string {
+  if (value === null || value === undefined) return '-';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,79 @@
+import { maskUrlCredentials } from '../../core/secrets.ts';
+import { serve } from '../../workflows/serve.ts';
+import { defineCommand } from '../command.ts';
+import { line } from '../io.ts';
+import { absolute, splitList } from '../options.ts';
+
+export const serveCommand = defineCommand({
+  examples: [
+    ['ota serve --port 0', 'on loopback at a free port, with an SQLite file in ./ota-data'],
+    ['ota serve --host 0.0.0.0 --port 0 --data fleet --log-level warn', 'for the whole network'],
+  ],
+  options: (yargs) =>
+    yargs.options({
+      host: { type: 'string', describe: 'address to listen on (127.0.0.1; env HOST)' },
+      port: { type: 'number', describe: 'port to listen on (8080; env PORT)' },
+      data: { type: 'string', normalize: true, describe: 'folder for everything (./ota-data)' },
+      database: {
+        type: 'string',
+        describe: 'sqlite:FILE or postgres://… (env OTA_DATABASE, PGHOST…)',
+      },
+      'public-url': { type: 'string', describe: 'how devices reach the service from outside' },
+      'tls-cert': { type: 'string', normalize: true, describe: 'certificate chain (PEM)' },
+      'tls-key': { type: 'string', normalize: true, describe: 'its private key (PEM)' },
+      'tls-client-ca': { type: 'string', normalize: true, describe: 'CA of device certificates' },
+      'max-upload': { type: 'number', describe: 'largest upload in bytes (32 MiB)' },
+      'device-rate-limit': {
+        type: 'number',
+        describe: 'requests a minute and device; 0: no limit',
+      },
+      'address-rate-limit': {
+        type: 'number',
+        describe: 'requests a minute and address; 0: no limit',
+      },
+      'trusted-proxy': {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        describe: 'address of a proxy (repeatable)',
+      },
+      'log-level': {
+        choices: ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const,
+        describe: 'how much to log (info)',
+      },
+      config: { type: 'string', normalize: true, describe: 'file with these settings (JSON)' },
+    }),
+  async run(args, io) {
+    await serve({
+      cwd: io.cwd,
+      env: io.env,
+      signal: io.signal,
+      now: io.now,
+      log: (text) => io.stderr.write(text),
+      configFile: args.config === undefined ? undefined : absolute(io, args.config),
+      flags: {
+        host: args.host,
+        port: args.port,
+        data: args.data,
+        database: args.database,
+        public_url: args['public-url'],
+        tls_cert: args['tls-cert'],
+        tls_key: args['tls-key'],
+        tls_client_ca: args['tls-client-ca'],
+        max_upload_bytes: args['max-upload'],
+        device_rate_limit: args['device-rate-limit'],
+        address_rate_limit: args['address-rate-limit'],
+        trusted_proxies: splitList(args['trusted-proxy']),
+        log_level: args['log-level'],
+      },
+      onReady({ url, newAdminKey, config }) {
+        line(io.stdout, `OTA service at ${url} (description: ${url}/docs)`);
+        line(io.stdout, `database: ${maskUrlCredentials(config.database)}`);
+        if (newAdminKey === undefined) return;
+        line(io.stdout, `administrator's key, shown this once: ${newAdminKey}`);
+        line(io.stdout, `try: curl -H "X-API-Key: ${newAdminKey}" ${url}/api/admin/devices`);
+      },
+    });
+    return 0;
+  },
+});

@@ -1,0 +1,132 @@
+import { judgeCheck } from './attempt.ts';
+import type { Device } from './device.ts';
+import { beginAttempt, countSetback, moveAttempt } from './move.ts';
+import { chooseOffer, type Offer } from './offer.ts';
+import type { Attempt, DeviceRecord, FleetCatalog, FleetChange, Move } from './record.ts';
+import { isRunning } from './release-facts.ts';
+
+/** What a device says when it asks for an update. */
+export interface CheckIn {
+  readonly id: string;
+  readonly model: string;
+  readonly version: string;
+  readonly build?: number | undefined;
+  readonly imageSha256?: string | undefined;
+  readonly chip?: string | undefined;
+}
+
+export interface CheckInAnswer extends FleetChange {
+  readonly offer: Offer;
+}
+
+/**
+ * Answers "is there an update for me?" and draws the conclusions from what the device runs now: the last attempt
+ * is confirmed, or came back; an offer that is new begins an attempt; one that is withdrawn ends it.
+ */
+export function answerCheckIn(
+  record: DeviceRecord | undefined,
+  checkIn: CheckIn,
+  catalog: FleetCatalog,
+  nowMs: number,
+): CheckInAnswer {
+  const before = record?.device;
+  let device = deviceOf(before, checkIn);
+  const attempts: Attempt[] = [];
+  const moves: Move[] = [];
+  let attempt = record?.attempt;
+
+  const proved = attempt === undefined ? undefined : proofOf(attempt, device, catalog, nowMs);
+  if (proved !== undefined && attempt !== undefined) {
+    moves.push({ ...proved, from: attempt.state });
+    device = countSetback(device, attempt.releaseId, attempt.state, proved.to);
+    attempt = proved.attempt;
+    attempts.push(attempt);
+  }
+
+  const offer = chooseOffer(
+    device,
+    catalog.releasesOf(device.model),
+    catalog.rolloutsOf(device.model),
+  );
+  const offered = offer.update ? offer.release.id : undefined;
+  if (attempt?.state === 'pending' && attempt.releaseId !== offered) {
+    const detail = offer.update
+      ? `replaced by ${offer.release.version}`
+      : `withdrawn: ${offer.reason}`;
+    const to = 'cancelled';
+    const ended = moveAttempt(attempt, to, { error: detail }, catalog, nowMs);
+    moves.push({ attempt: ended, from: 'pending', to, source: 'offer', detail });
+    attempts.push(ended);
+    attempt = ended;
+  }
+  if (offer.update && attempt?.releaseId !== offer.release.id && isIdle(attempt)) {
+    attempt = beginAttempt(device, offer.release.id, offer.rollout?.id, nowMs);
+    moves.push({ attempt, from: undefined, to: 'pending', source: 'offer', detail: undefined });
+    attempts.push(attempt);
+  }
+  return {
+    offer,
+    attempts,
+    moves,
+    deviceChanged: before === undefined || !sameDevice(before, device) || isMidUpdate(attempt),
+    record: {
+      device,
+      attempt,
+      lastSeenAtMs: nowMs,
+      checkedAtMs: nowMs,
+      createdAtMs: record?.createdAtMs ?? nowMs,
+    },
+  };
+}
+
+function deviceOf(before: Device | undefined, checkIn: CheckIn): Device {
+  const same = before?.version === checkIn.version && before.build === checkIn.build;
+  return {
+    id: checkIn.id,
+    model: checkIn.model,
+    version: checkIn.version,
+    build: checkIn.build,
+    imageSha256: checkIn.imageSha256 ?? (same ? before?.imageSha256 : undefined),
+    chip: checkIn.chip ?? before?.chip,
+    groups: before?.groups ?? [],
+    setbacks: before?.setbacks ?? {},
+  };
+}
+
+/** What running this image proves about the last attempt. */
+function proofOf(
+  attempt: Attempt,
+  device: Device,
+  catalog: FleetCatalog,
+  nowMs: number,
+): Move | undefined {
+  const release = catalog.release(attempt.releaseId);
+  if (release === undefined) return;
+  const cameBack = device.version === attempt.fromVersion && device.build === attempt.fromBuild;
+  const to = judgeCheck(attempt.state, isRunning(device, release), cameBack);
+  if (to === undefined) return;
+  const detail = `runs ${device.version}${device.build === undefined ? '' : ` build ${device.build}`}`;
+  const moved = moveAttempt(attempt, to, {}, catalog, nowMs);
+  return { attempt: moved, from: attempt.state, to, source: 'check', detail };
+}
+
+/** Whether nothing is under way, so that another attempt may begin. */
+function isIdle(attempt: Attempt | undefined): boolean {
+  return attempt === undefined || attempt.deadlineAtMs === undefined;
+}
+
+/** A check in the middle of an update is evidence (the device started over) and is stored at once. */
+function isMidUpdate(attempt: Attempt | undefined): boolean {
+  return attempt?.deadlineAtMs !== undefined;
+}
+
+function sameDevice(a: Device, b: Device): boolean {
+  return (
+    a.model === b.model &&
+    a.version === b.version &&
+    a.build === b.build &&
+    a.imageSha256 === b.imageSha256 &&
+    a.chip === b.chip &&
+    a.setbacks === b.setbacks
+  );
+}

@@ -1,0 +1,37 @@
+import { isInPercentage } from './bucket.ts';
+
+/**
+ * Whom a rollout addresses. `all` and `canary` are the same rule under two names (seed 003); a percentage narrows
+ * every kind but `specific`. A group matches when the device is in any of those named.
+ */
+export type Audience =
+  | { readonly kind: 'all' | 'canary'; readonly percentage: number }
+  | { readonly kind: 'groups'; readonly groups: readonly string[]; readonly percentage: number }
+  | { readonly kind: 'specific'; readonly deviceIds: readonly string[] };
+
+/** What an audience looks at. */
+export interface AudienceMember {
+  readonly id: string;
+  readonly groups: readonly string[];
+}
+
+/** Whether a rollout for this audience may reach this device. */
+export function isInAudience(audience: Audience, device: AudienceMember): boolean {
+  switch (audience.kind) {
+    case 'all':
+    case 'canary':
+      return isInPercentage(device.id, audience.percentage);
+    case 'groups':
+      return (
+        audience.groups.some((group) => device.groups.includes(group)) &&
+        isInPercentage(device.id, audience.percentage)
+      );
+    case 'specific':
+      return audience.deviceIds.includes(device.id);
+  }
+}
+
+/** The same audience with another percentage; a list of devices has none and stays as it is. */
+export function withPercentage(audience: Audience, percentage: number): Audience {
+  return audience.kind === 'specific' ? audience : { ...audience, percentage };
+}

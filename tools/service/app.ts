@@ -1,0 +1,151 @@
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import { OtaError } from '../core/errors.ts';
+import { registerLimits } from './limits.ts';
+import { createMetrics } from './metrics.ts';
+import { toProblem } from './problems.ts';
+import { adminRoutes } from './routes/admin.ts';
+import { deviceRoutes } from './routes/devices.ts';
+import { publisherRoutes } from './routes/publisher.ts';
+import { seed003AdminRoutes } from './routes/seed-003-admin.ts';
+import { seed003DeviceRoutes } from './routes/seed-003-device.ts';
+import { seed004AdminRoutes } from './routes/seed-004-admin.ts';
+import { seed004DeviceRoutes } from './routes/seed-004-device.ts';
+import { systemRoutes } from './routes/system.ts';
+import type { Service } from './service.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The body as it came, for signatures over it. */
+    rawBody?: string;
+  }
+  interface FastifyContextConfig {
+    /** Errors look as the clients of a seed expect them. */
+    seed?: boolean;
+  }
+}
+
+export interface AppOptions {
+  readonly logger?: FastifyServerOptions['logger'];
+  readonly https?: object | undefined;
+}
+
+/** Bodies of requests that are not uploads. */
+const bodyLimitBytes = 256 * 1024;
+
+/** The web application: routes, errors, limits; it listens nowhere yet. */
+export async function createApp(service: Service, options: AppOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger: options.logger ?? false,
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: 5 * 60_000,
+    connectionTimeout: 0,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    trustProxy:
+      service.settings.trustedProxies.length === 0 ? false : [...service.settings.trustedProxies],
+    genReqId: (request) => requestId(request.headers['x-request-id']),
+    routerOptions: { maxParamLength: 300 },
+    ajv: { customOptions: { coerceTypes: true, removeAdditional: false, allErrors: true } },
+    ...(options.https === undefined ? {} : { https: options.https }),
+  } as FastifyServerOptions) as unknown as FastifyInstance;
+  readBodies(app);
+  answerErrors(app);
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    reply.header('x-content-type-options', 'nosniff');
+  });
+  await app.register(import('@fastify/multipart'), {
+    throwFileSizeLimit: false,
+    limits: {
+      files: 1,
+      fields: 30,
+      fieldSize: 64 * 1024,
+      fileSize: service.settings.maxUploadBytes + 1,
+    },
+  });
+  await registerLimits(app, service.settings);
+  const metrics = createMetrics(app, service);
+  await app.register(import('@fastify/swagger'), { openapi: openapiHead });
+  const routes = [
+    seed003DeviceRoutes,
+    seed003AdminRoutes,
+    publisherRoutes,
+    deviceRoutes,
+    adminRoutes,
+  ];
+  for (const add of routes) add(app, { service });
+  for (const prefix of ['/api/ota', '/ota']) addSeed004(app, service, prefix);
+  systemRoutes(app, { service, metrics });
+  return app;
+}
+
+function addSeed004(app: FastifyInstance, service: Service, prefix: string): void {
+  app.register(
+    (scope, _options, done) => {
+      seed004DeviceRoutes(scope, { service, prefix });
+      done();
+    },
+    { prefix },
+  );
+  app.register(
+    (scope, _options, done) => {
+      seed004AdminRoutes(scope, { service });
+      done();
+    },
+    { prefix: `${prefix}/admin` },
+  );
+}
+
+const openapiHead = {
+  info: {
+    title: 'OTA service',
+    description: 'Releases, rollouts and the truth about devices.',
+    version: '1',
+  },
+  components: {
+    securitySchemes: {
+      key: { type: 'apiKey' as const, in: 'header' as const, name: 'X-API-Key' },
+      bearer: { type: 'http' as const, scheme: 'bearer' },
+    },
+  },
+};
+
+/** A caller's id is kept when it is harmless: it goes into logs and a header. */
+function requestId(given: string | string[] | undefined): string {
+  if (typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given)) return given;
+  return crypto.randomUUID();
+}
+
+function readBodies(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    request.rawBody = String(body);
+    return parseJson(request, String(body), done);
+  });
+  // Firmware is taken as a stream, whatever it is called.
+  for (const type of ['application/octet-stream', 'application/x-binary'])
+    app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+}
+
+function answerErrors(app: FastifyInstance): void {
+  app.setErrorHandler((error, request, reply) => {
+    const problem = toProblem(error, request.routeOptions.config.seed === true);
+    if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
+    if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
+    if (problem.status === 503) reply.header('retry-after', '5');
+    return reply.code(problem.status).type('application/problem+json').send(problem);
+  });
+  app.setNotFoundHandler((request) => {
+    throw new OtaError(
+      'not-found',
+      `there is nothing at ${request.method} ${pathOf(request.url)}`,
+      {
+        hint: 'GET /docs lists what there is.',
+      },
+    );
+  });
+}
+
+function pathOf(url: string): string {
+  return url.split('?')[0] ?? url;
+}

@@ -1,0 +1,36 @@
+import type { Readable } from 'node:stream';
+
+/** What the service learned of a file while it took it in. */
+export interface StoredArtifact {
+  readonly sizeBytes: number;
+  /** Lowercase hex; also the file's name in the store. */
+  readonly sha256: string;
+  /** For devices that can check nothing else (ESP8266). Lowercase hex. */
+  readonly md5: string;
+}
+
+/** A part of a file, both ends included. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Keeps files under their content's hash. A file is visible when it is complete, never before; what is there never
+ * changes.
+ */
+export interface ArtifactStore {
+  /**
+   * Takes a file in.
+   *
+   * @throws OtaError `upload-too-large` above `limitBytes`; whatever the source throws
+   */
+  put(source: Readable, limitBytes: number): Promise<StoredArtifact>;
+  has(sha256: string): Promise<boolean>;
+  /** @throws OtaError `artifact-missing` */
+  open(sha256: string, range?: ByteRange): Promise<Readable>;
+  /** All bytes of a file that is small enough to be held. */
+  bytes(sha256: string): Promise<Buffer>;
+  /** Removes files that nothing names and that are older than an hour, and remains of uploads. */
+  sweep(used: ReadonlySet<string>, nowMs: number): Promise<number>;
+}

@@ -1,0 +1,126 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { OtaError } from '../../core/errors.ts';
+import type { ArtifactStore, StoredArtifact } from './artifact-store.ts';
+
+/** Remains of an upload younger than this may still be growing, on this node or another. */
+const orphanAgeMs = 60 * 60 * 1000;
+
+/** Keeps artifacts in a folder: `sha256/ab/abcd…`, written beside and renamed when they are on the disk. */
+export async function createDiskStore(folder: string): Promise<ArtifactStore> {
+  const incoming = join(folder, 'incoming');
+  const pathOf = (sha256: string): string => {
+    // Hashes come from our own tables; a path must not depend on that.
+    if (!/^[0-9a-f]{64}$/.test(sha256)) throw missing(sha256);
+    return join(folder, 'sha256', sha256.slice(0, 2), sha256);
+  };
+  await mkdir(incoming, { recursive: true });
+  return {
+    async put(source, limitBytes) {
+      const path = join(incoming, randomUUID());
+      try {
+        const stored = await receive(source, path, limitBytes);
+        const target = pathOf(stored.sha256);
+        await mkdir(dirname(target), { recursive: true });
+        await rename(path, target);
+        await syncFolder(dirname(target));
+        return stored;
+      } finally {
+        source.destroy();
+        await rm(path, { force: true });
+      }
+    },
+    has: (sha256) => isFile(pathOf(sha256)),
+    async open(sha256, range) {
+      const path = pathOf(sha256);
+      const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
+        throw cause.code === 'ENOENT' ? missing(sha256) : cause;
+      });
+      return createReadStream(path, { fd: file, ...(range ?? {}), highWaterMark: 64 * 1024 });
+    },
+    bytes: (sha256) =>
+      readFile(pathOf(sha256)).catch((cause: NodeJS.ErrnoException) => {
+        throw cause.code === 'ENOENT' ? missing(sha256) : cause;
+      }),
+    async sweep(used, nowMs) {
+      let removed = 0;
+      for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+        if (!entry.isFile() || used.has(entry.name)) continue;
+        const path = join(entry.parentPath, entry.name);
+        const { mtimeMs } = await stat(path);
+        if (nowMs - mtimeMs < orphanAgeMs) continue;
+        await rm(path, { force: true });
+        removed += 1;
+      }
+      return removed;
+    },
+  };
+}
+
+/** Writes and hashes in one pass; the bytes are on the disk when it returns. */
+async function receive(
+  source: Readable,
+  path: string,
+  limitBytes: number,
+): Promise<StoredArtifact> {
+  const sha256 = createHash('sha256');
+  const md5 = createHash('md5');
+  let sizeBytes = 0;
+  const file = await open(path, 'wx');
+  try {
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > limitBytes) throw tooLarge(limitBytes);
+      sha256.update(chunk);
+      md5.update(chunk);
+      await writeAll(file, chunk);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return { sizeBytes, sha256: sha256.digest('hex'), md5: md5.digest('hex') };
+}
+
+async function writeAll(file: FileHandle, chunk: Buffer): Promise<void> {
+  let offset = 0;
+  while (offset < chunk.length) {
+    const { bytesWritten } = await file.write(chunk, offset);
+    offset += bytesWritten;
+  }
+}
+
+/** So that the new name survives a power loss, too. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder);
+  await handle.sync().catch(() => undefined); // not every file system can
+  await handle.close();
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() === true;
+}
+
+function tooLarge(limitBytes: number): OtaError {
+  return new OtaError('upload-too-large', `the upload has more than ${limitBytes} bytes`, {
+    hint: 'Raise --max-upload if images of that size are wanted.',
+  });
+}
+
+function missing(sha256: string): OtaError {
+  return new OtaError('artifact-missing', `there is no file with SHA-256 ${sha256}`, {
+    hint: 'Restore the artifact folder from the backup that belongs to the database.',
+  });
+}

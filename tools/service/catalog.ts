@@ -1,0 +1,100 @@
+import { sortReleases } from '../core/fleet/offer.ts';
+import type { FleetCatalog } from '../core/fleet/record.ts';
+import type { ReleaseFacts } from '../core/fleet/release-facts.ts';
+import type { Rollout } from '../core/fleet/rollout.ts';
+import type { CatalogRows } from './store/catalog-store.ts';
+import { toReleaseFacts, toRollout } from './store/rows.ts';
+import type { Store } from './store/store.ts';
+import type { KeyRow, ModelRow, ReleaseRow, RolloutRow } from './store/tables.ts';
+
+/** Releases, rollouts, models and keys as they were at one moment. */
+export interface Snapshot extends FleetCatalog {
+  readonly state: number;
+  readonly releases: readonly ReleaseRow[];
+  readonly rollouts: readonly RolloutRow[];
+  readonly keys: readonly KeyRow[];
+  releaseRow(id: number): ReleaseRow | undefined;
+  rolloutRow(name: string): RolloutRow | undefined;
+  model(model: string): ModelRow;
+  readonly allModelsOpen: boolean;
+}
+
+/** The catalog in memory. */
+export interface Catalog {
+  current(): Snapshot;
+  /** Loads again when the database has moved on; `state` comes with every read of a device. */
+  ensure(state: number): Promise<Snapshot>;
+  reload(): Promise<Snapshot>;
+}
+
+const defaultModel = { auth: 'open', public_keys: '[]' } as const;
+
+/** Reads the catalog and keeps it until the database says that it changed. */
+export async function createCatalog(store: Store): Promise<Catalog> {
+  let snapshot = toSnapshot(await store.catalog.load());
+  let loading: Promise<Snapshot> | undefined;
+  async function load(): Promise<Snapshot> {
+    try {
+      const next = toSnapshot(await store.catalog.load());
+      if (next.state >= snapshot.state) snapshot = next;
+      return snapshot;
+    } finally {
+      loading = undefined;
+    }
+  }
+  const catalog: Catalog = {
+    current: () => snapshot,
+    async ensure(state) {
+      while (snapshot.state < state) {
+        loading ??= load();
+        await loading;
+      }
+      return snapshot;
+    },
+    async reload() {
+      // What is being loaded may have been read before the change.
+      await loading?.catch(() => undefined);
+      loading ??= load();
+      return loading;
+    },
+  };
+  await store.listen(() => void catalog.reload().catch(() => undefined));
+  return catalog;
+}
+
+function toSnapshot(rows: CatalogRows): Snapshot {
+  const facts = rows.releases.map(toReleaseFacts);
+  const plans = rows.rollouts.map(toRollout);
+  const releasesByModel = groupBy(sortReleases(facts), ({ model }) => model);
+  const rolloutsByModel = groupBy(plans, ({ model }) => model);
+  const releases = new Map(facts.map((release) => [release.id, release]));
+  const rollouts = new Map(plans.map((rollout) => [rollout.id, rollout]));
+  const releaseRows = new Map(rows.releases.map((row) => [row.id, row]));
+  const rolloutRows = new Map(rows.rollouts.map((row) => [row.name, row]));
+  const models = new Map(rows.models.map((row) => [row.model, row]));
+  return {
+    state: rows.state,
+    releases: rows.releases,
+    rollouts: rows.rollouts,
+    keys: rows.keys,
+    release: (id): ReleaseFacts | undefined => releases.get(id),
+    rollout: (id): Rollout | undefined => rollouts.get(id),
+    releasesOf: (model) => releasesByModel.get(model) ?? [],
+    rolloutsOf: (model) => rolloutsByModel.get(model) ?? [],
+    releaseRow: (id) => releaseRows.get(id),
+    rolloutRow: (name) => rolloutRows.get(name),
+    model: (model) => models.get(model) ?? { model, ...defaultModel },
+    allModelsOpen: rows.models.every(({ auth }) => auth === 'open'),
+  };
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}

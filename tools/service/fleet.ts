@@ -1,0 +1,179 @@
+import { OtaError } from '../core/errors.ts';
+import type { ReportedStatus } from '../core/fleet/attempt.ts';
+import { answerCheckIn, type CheckIn } from '../core/fleet/check-in.ts';
+import type { AttemptNews } from '../core/fleet/move.ts';
+import type { Offer } from '../core/fleet/offer.ts';
+import {
+  type Attempt,
+  type DeviceRecord,
+  type FleetChange,
+  isWorthWriting,
+} from '../core/fleet/record.ts';
+import type { ReleaseFacts } from '../core/fleet/release-facts.ts';
+import { answerReport } from '../core/fleet/report.ts';
+import { createBatcher } from './batcher.ts';
+import type { Catalog, Snapshot } from './catalog.ts';
+import { databaseFailed } from './store/database.ts';
+import type { FleetDecision } from './store/fleet-store.ts';
+import type { Store } from './store/store.ts';
+import { createTouches } from './touches.ts';
+
+/** A report as it arrives: the release by its number or by its version. */
+export interface IncomingReport extends AttemptNews {
+  readonly deviceId: string;
+  readonly status: ReportedStatus;
+  readonly release: { readonly id: number } | { readonly version: string };
+}
+
+/** Devices, as the faces see them. */
+export interface Fleet {
+  /** Answers a check, and registers the device when it is new. */
+  checkIn(checkIn: CheckIn): Promise<{ offer: Offer; record: DeviceRecord; catalog: Snapshot }>;
+  /**
+   * Takes a report. When the promise is fulfilled, the report is on the disk.
+   *
+   * @throws OtaError `device-unknown`, `release-unknown`, `transition-illegal`, `database-failed`
+   */
+  report(report: IncomingReport): Promise<{ attempt: Attempt; release: ReleaseFacts }>;
+  find(deviceId: string): Promise<DeviceRecord | undefined>;
+  /** Writes what is still in memory. */
+  flush(): Promise<void>;
+  depth(): { reads: number; writes: number; touches: number };
+  close(): Promise<void>;
+}
+
+/** Rows per transaction: enough to share a commit, not so many that a check has to wait for it. */
+const batchItems = 200;
+
+export function createFleet(store: Store, catalog: Catalog, now: () => number): Fleet {
+  const reads = createBatcher<string, DeviceRecord | undefined>({
+    keyOf: (id) => id,
+    maxItems: batchItems,
+    parallel: store.kind === 'sqlite' ? 1 : 4,
+    async run(ids) {
+      const { records, catalog: state } = await store.fleet.read(ids).catch(fail);
+      await catalog.ensure(state);
+      return ids.map((id) => records.get(id));
+    },
+  });
+  const writes = createBatcher<FleetDecision, PromiseSettledResult<FleetChange>>({
+    keyOf: ({ deviceId }) => deviceId,
+    maxItems: batchItems,
+    parallel: 1,
+    run: (decisions) => changeOrRetry(store, decisions).catch(fail),
+  });
+  const touches = createTouches((some) => store.fleet.touch(some));
+
+  async function change(decision: FleetDecision): Promise<FleetChange> {
+    const result = await writes.add(decision);
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  }
+
+  async function takeReport(
+    report: IncomingReport,
+  ): Promise<{ attempt: Attempt; release: ReleaseFacts }> {
+    let release: ReleaseFacts | undefined;
+    const { record } = await change({
+      deviceId: report.deviceId,
+      decide(stored) {
+        const known = touches.apply(stored);
+        if (known === undefined) throw unknownDevice(report.deviceId);
+        release = findRelease(known, report.release, catalog.current());
+        return answerReport(known, { ...report, release }, catalog.current(), now());
+      },
+    });
+    if (release === undefined || record.attempt === undefined)
+      throw new TypeError('a report that was taken has an attempt');
+    return { attempt: record.attempt, release };
+  }
+
+  return {
+    async checkIn(checkIn) {
+      const known = touches.apply(await reads.add(checkIn.id));
+      const nowMs = now();
+      const answer = answerCheckIn(known, checkIn, catalog.current(), nowMs);
+      if (!isWorthWriting(answer)) {
+        touches.add(checkIn.id, nowMs);
+        return { offer: answer.offer, record: answer.record, catalog: catalog.current() };
+      }
+      let { offer } = answer;
+      const { record } = await change({
+        deviceId: checkIn.id,
+        decide(stored) {
+          const decided = answerCheckIn(touches.apply(stored), checkIn, catalog.current(), nowMs);
+          offer = decided.offer;
+          return decided;
+        },
+      });
+      return { offer, record, catalog: catalog.current() };
+    },
+    async report(report) {
+      const { state } = catalog.current();
+      try {
+        return await takeReport(report);
+      } catch (error) {
+        // Another node may have published the release a moment ago.
+        const isNew = error instanceof OtaError && error.code === 'release-unknown';
+        if (!isNew || (await catalog.reload()).state === state) throw error;
+        return takeReport(report);
+      }
+    },
+    find: async (deviceId) => touches.apply(await reads.add(deviceId)),
+    // Somebody wants to see the list now: a long backlog is not worth the wait.
+    flush: async () => {
+      if (touches.depth() <= 5000) await touches.flush();
+    },
+    depth: () => ({ reads: reads.depth(), writes: writes.depth(), touches: touches.depth() }),
+    async close() {
+      await Promise.all([reads.idle(), writes.idle()]);
+      await touches.close();
+    },
+  };
+}
+
+/** Two nodes that lock devices in the same moment may stop each other (PostgreSQL 40P01): once more, then. */
+function changeOrRetry(
+  store: Store,
+  decisions: readonly FleetDecision[],
+): Promise<PromiseSettledResult<FleetChange>[]> {
+  return store.fleet.change(decisions).catch((error: { code?: string }) => {
+    if (error.code !== '40P01' && error.code !== '40001') throw error;
+    return store.fleet.change(decisions);
+  });
+}
+
+function fail(cause: unknown): never {
+  throw databaseFailed(cause);
+}
+
+function findRelease(
+  record: DeviceRecord,
+  wanted: IncomingReport['release'],
+  catalog: Snapshot,
+): ReleaseFacts {
+  if ('id' in wanted) {
+    const release = catalog.release(wanted.id);
+    if (release !== undefined) return release;
+    throw unknownRelease(`number ${wanted.id}`);
+  }
+  const candidates = catalog
+    .releasesOf(record.device.model)
+    .filter(({ version }) => version === wanted.version);
+  // Several builds of one version: the device means the one that it was offered.
+  const release = candidates.find(({ id }) => id === record.attempt?.releaseId) ?? candidates[0];
+  if (release !== undefined) return release;
+  throw unknownRelease(`${wanted.version} for model ${record.device.model}`);
+}
+
+function unknownRelease(what: string): OtaError {
+  return new OtaError('release-unknown', `there is no release ${what}`, {
+    hint: 'Upload it first, or check version and model.',
+  });
+}
+
+export function unknownDevice(id: string): OtaError {
+  return new OtaError('device-unknown', `there is no device ${JSON.stringify(id)}`, {
+    hint: 'A device becomes known when it checks for an update.',
+  });
+}

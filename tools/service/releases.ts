@@ -1,0 +1,204 @@
+import { createVerify } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { OtaError } from '../core/errors.ts';
+import { compareVersions } from '../core/version.ts';
+import type { Actor } from './access.ts';
+import type { ArtifactStore } from './artifacts/artifact-store.ts';
+import type { Audit } from './audit.ts';
+import type { Catalog } from './catalog.ts';
+import { type ImageFacts, inspectUpload, parseImageVersion } from './inspect-upload.ts';
+import { requireName } from './names.ts';
+import { parseList } from './store/rows.ts';
+import type { Store } from './store/store.ts';
+import type { ReleaseChange, ReleaseRow } from './store/tables.ts';
+
+/** A file that was taken in and looked at. */
+export interface TakenFile extends ImageFacts {
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly md5: string;
+}
+
+/** What a publisher says of a release. */
+export interface NewReleaseFacts {
+  readonly model: string;
+  readonly version: string;
+  readonly build: number;
+  readonly filename: string;
+  readonly binaryPath?: string;
+  readonly minVersion?: string | undefined;
+  readonly description?: string | undefined;
+  readonly releaseNotes?: string | undefined;
+  readonly changelog?: string | undefined;
+  readonly stable?: boolean;
+  readonly signed?: boolean;
+  /** Base64. */
+  readonly signature?: string | undefined;
+}
+
+/** Where releases come from, whichever door they enter by. */
+export interface Releases {
+  /** @throws OtaError `upload-rejected`, `upload-too-large` */
+  take(source: Readable): Promise<TakenFile>;
+  /**
+   * @returns `created: false` when exactly this release is there already
+   * @throws OtaError `release-exists`, `upload-mismatch`, `upload-rejected`
+   */
+  register(
+    facts: NewReleaseFacts,
+    file: TakenFile,
+    actor: Actor,
+  ): Promise<{ release: ReleaseRow; created: boolean }>;
+  /** @throws OtaError `release-unknown` */
+  change(id: number, change: ReleaseChange, actor: Actor): Promise<ReleaseRow>;
+  /** @throws OtaError `release-unknown` */
+  get(id: number): ReleaseRow;
+}
+
+export interface ReleasesOptions {
+  readonly store: Store;
+  readonly catalog: Catalog;
+  readonly artifacts: ArtifactStore;
+  readonly audit: Audit;
+  readonly maxUploadBytes: number;
+  now(): number;
+}
+
+export function createReleases(options: ReleasesOptions): Releases {
+  const { store, catalog, artifacts, audit, now } = options;
+  return {
+    async take(source) {
+      const stored = await artifacts.put(source, options.maxUploadBytes);
+      return { ...stored, ...inspectUpload(await artifacts.bytes(stored.sha256)) };
+    },
+    async register(facts, file, actor) {
+      requireNames(facts);
+      requireSameVersion(facts, file);
+      const keys = parseList(catalog.current().model(facts.model).public_keys);
+      const verified =
+        keys.length > 0 && (await isSignedBy(keys, facts.signature, file, artifacts));
+      if (keys.length > 0 && !verified) throw unsigned(facts.model);
+      const row = toRow(facts, file, actor, verified, now());
+      const release = await store.catalog.addRelease(row);
+      if (release === undefined) {
+        const { releases } = await catalog.reload();
+        const known = releases.find(
+          ({ model, version, build }) =>
+            model === row.model && version === row.version && build === row.build,
+        );
+        if (known?.sha256 === row.sha256) return { release: known, created: false };
+        throw exists(facts);
+      }
+      await catalog.reload();
+      await audit.note('firmware_uploaded', actor, {
+        model: row.model,
+        version: row.version,
+        data: { release_id: release.id, sha256: row.sha256, size: row.size, build: row.build },
+      });
+      return { release, created: true };
+    },
+    async change(id, change, actor) {
+      const row = await store.catalog.changeRelease(id, { ...change, updated_at: now() });
+      if (row === undefined) throw unknownRelease(id);
+      await catalog.reload();
+      const { model, version } = row;
+      await audit.note('firmware_updated', actor, { model, version, data: change });
+      return row;
+    },
+    get(id) {
+      const row = catalog.current().releaseRow(id);
+      if (row === undefined) throw unknownRelease(id);
+      return row;
+    },
+  };
+}
+
+function toRow(
+  facts: NewReleaseFacts,
+  file: TakenFile,
+  actor: Actor,
+  verified: boolean,
+  nowMs: number,
+) {
+  const build = facts.build === 0 ? '' : `_b${facts.build}`;
+  return {
+    model: facts.model,
+    version: facts.version,
+    build: facts.build,
+    filename: facts.filename,
+    binary_path: facts.binaryPath ?? `${facts.model}/v${facts.version}${build}.bin`,
+    size: file.sizeBytes,
+    sha256: file.sha256,
+    md5: file.md5,
+    elf_sha256: file.elfSha256 ?? null,
+    chip: file.chip ?? null,
+    min_version: facts.minVersion ?? null,
+    description: facts.description ?? null,
+    release_notes: facts.releaseNotes ?? null,
+    changelog: facts.changelog ?? null,
+    stable: facts.stable === true ? 1 : 0,
+    active: 1,
+    signed: facts.signed === true || verified ? 1 : 0,
+    signature: facts.signature ?? null,
+    created_at: nowMs,
+    updated_at: nowMs,
+    released_at: facts.stable === true ? nowMs : null,
+    created_by: actor.name,
+  };
+}
+
+/** Names from outside never become paths here, but they do on other machines. */
+function requireNames(facts: NewReleaseFacts): void {
+  requireName('device model', facts.model);
+  requireName('version', facts.version);
+  requireName('file name', facts.filename);
+}
+
+/** The version in the image and the declared one must agree, when the image has one that can be compared. */
+function requireSameVersion(facts: NewReleaseFacts, file: TakenFile): void {
+  if (file.version === undefined) return;
+  const inside = parseImageVersion(file.version);
+  if (!/^\d+\.\d+\.\d+/.test(inside.version)) return;
+  const sameBuild = inside.build === undefined || facts.build === 0 || inside.build === facts.build;
+  if (compareVersions(inside.version, facts.version) === 0 && sameBuild) return;
+  const declared = facts.build === 0 ? facts.version : `${facts.version} build ${facts.build}`;
+  throw new OtaError(
+    'upload-mismatch',
+    `the image says version ${file.version}, declared is ${declared}`,
+    { hint: 'Upload the right file, or set the version in the build (PROJECT_VER).' },
+  );
+}
+
+async function isSignedBy(
+  keys: readonly string[],
+  signature: string | undefined,
+  file: TakenFile,
+  artifacts: ArtifactStore,
+): Promise<boolean> {
+  if (signature === undefined) return false;
+  const bytes = await artifacts.bytes(file.sha256);
+  const raw = Buffer.from(signature, 'base64');
+  // RSA PKCS#1 v1.5 or ECDSA over SHA-256, as `openssl dgst -sha256 -sign` makes them (seed 003).
+  return keys.some((key) => createVerify('sha256').update(bytes).verify(key, raw));
+}
+
+function unsigned(model: string): OtaError {
+  return new OtaError('upload-rejected', `model ${model} takes signed images only`, {
+    hint: 'Send the detached signature (base64) as X-Firmware-Signature, or as the field "signature".',
+  });
+}
+
+function exists(facts: NewReleaseFacts): OtaError {
+  const build = facts.build === 0 ? '' : ` build ${facts.build}`;
+  return new OtaError(
+    'release-exists',
+    `version ${facts.version}${build} of model ${facts.model} exists`,
+    { hint: 'A published version never changes: give the new image a new version.' },
+  );
+}
+
+function unknownRelease(id: number): OtaError {
+  return new OtaError('release-unknown', `there is no release number ${id}`, {
+    hint: 'List them: ota admin list.',
+  });
+}

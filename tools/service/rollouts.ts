@@ -1,0 +1,179 @@
+import { OtaError } from '../core/errors.ts';
+import { compareReleases } from '../core/fleet/release-facts.ts';
+import {
+  actOnRollout,
+  defaultDeadlineMs,
+  isOpenRollout,
+  type RolloutAct,
+  type RolloutState,
+} from '../core/fleet/rollout.ts';
+import type { Audience } from '../core/fleet/rollout-audience.ts';
+import type { Actor } from './access.ts';
+import type { Audit } from './audit.ts';
+import type { Catalog } from './catalog.ts';
+import { toReleaseFacts } from './store/rows.ts';
+import type { Store } from './store/store.ts';
+import type { ReleaseRow, RolloutRow } from './store/tables.ts';
+
+export interface NewRolloutFacts {
+  readonly name: string;
+  readonly release: ReleaseRow;
+  readonly audience: Audience;
+  /** Draft otherwise. */
+  readonly running: boolean;
+  readonly allowDowngrade?: boolean | undefined;
+  readonly deadlineMs?: number | undefined;
+}
+
+/** What can be changed; what is absent stays. */
+export interface RolloutSettings {
+  readonly audience?: ((before: Audience) => Audience) | undefined;
+  readonly act?: RolloutAct | undefined;
+  readonly allowDowngrade?: boolean | undefined;
+  readonly deadlineMs?: number | undefined;
+}
+
+/** Decisions about who is offered what, with their audit. */
+export interface Rollouts {
+  /** @throws OtaError `rollout-exists` */
+  create(facts: NewRolloutFacts, actor: Actor): Promise<RolloutRow>;
+  /** @throws OtaError `rollout-unknown`, `rollout-state` */
+  change(name: string, settings: RolloutSettings, actor: Actor): Promise<RolloutRow>;
+  /** @throws OtaError `rollout-unknown`, `rollout-state` while it runs */
+  remove(name: string, actor: Actor): Promise<void>;
+  /** @throws OtaError `rollout-unknown` */
+  get(name: string): RolloutRow;
+  /** @throws OtaError `release-unknown` */
+  releaseFor(model: string, version: string, build?: number): ReleaseRow;
+}
+
+export function createRollouts(
+  store: Store,
+  catalog: Catalog,
+  audit: Audit,
+  now: () => number,
+): Rollouts {
+  function get(name: string): RolloutRow {
+    const row = catalog.current().rolloutRow(name);
+    if (row === undefined) throw unknownRollout(name);
+    return row;
+  }
+  return {
+    async create(facts, actor) {
+      const row = await store.catalog.addRollout(toRow(facts, actor, now()));
+      if (row === undefined) throw exists(facts.name);
+      await catalog.reload();
+      const { model, version } = facts.release;
+      const event = facts.allowDowngrade === true ? 'rollback_initiated' : 'rollout_created';
+      await audit.note(event, actor, {
+        model,
+        version,
+        rollout: facts.name,
+        data: { audience: facts.audience, state: row.state },
+      });
+      return row;
+    },
+    async change(name, settings, actor) {
+      const changed = await store.catalog.changeRollout(name, (row) =>
+        decide(row, settings, now()),
+      );
+      if (changed === undefined) throw unknownRollout(name);
+      await catalog.reload();
+      const { before, after } = changed;
+      await audit.note('rollout_updated', actor, {
+        model: after.model,
+        rollout: name,
+        data: differences(before, after),
+      });
+      return after;
+    },
+    async remove(name, actor) {
+      const row = get(name);
+      if (row.state === 'running' || row.state === 'paused')
+        throw new OtaError('rollout-state', `rollout ${name} is ${row.state}: cannot delete`, {
+          hint: 'Cancel or finish it first.',
+        });
+      await store.catalog.removeRollout(name);
+      await catalog.reload();
+      await audit.note('rollout_deleted', actor, { model: row.model, rollout: name });
+    },
+    get,
+    releaseFor: (model, version, build) => findRelease(catalog, model, version, build),
+  };
+}
+
+function toRow(facts: NewRolloutFacts, actor: Actor, nowMs: number) {
+  return {
+    name: facts.name,
+    release_id: facts.release.id,
+    model: facts.release.model,
+    audience: JSON.stringify(facts.audience),
+    state: facts.running ? 'running' : 'draft',
+    allow_downgrade: facts.allowDowngrade === true ? 1 : 0,
+    deadline_ms: facts.deadlineMs ?? defaultDeadlineMs,
+    created_at: nowMs,
+    updated_at: nowMs,
+    created_by: actor.name,
+  };
+}
+
+function decide(row: RolloutRow, settings: RolloutSettings, nowMs: number) {
+  const state = row.state as RolloutState;
+  const { audience, act, allowDowngrade, deadlineMs } = settings;
+  const changesSettings =
+    audience !== undefined || allowDowngrade !== undefined || deadlineMs !== undefined;
+  if (changesSettings && !isOpenRollout(state))
+    throw new OtaError('rollout-state', `rollout ${row.name} is ${state}: it stays as it was`, {
+      hint: 'Create another rollout.',
+    });
+  const before = JSON.parse(row.audience) as Audience;
+  return {
+    updated_at: nowMs,
+    ...(audience === undefined ? {} : { audience: JSON.stringify(audience(before)) }),
+    ...(act === undefined ? {} : { state: actOnRollout({ name: row.name, state }, act) }),
+    ...(allowDowngrade === undefined ? {} : { allow_downgrade: allowDowngrade ? 1 : 0 }),
+    ...(deadlineMs === undefined ? {} : { deadline_ms: deadlineMs }),
+  };
+}
+
+/** What an update changed, for the audit: `{ state: ['running', 'paused'] }`. */
+function differences(before: RolloutRow, after: RolloutRow): Record<string, unknown> {
+  return Object.fromEntries(
+    (['state', 'audience', 'allow_downgrade', 'deadline_ms'] as const)
+      .filter((key) => before[key] !== after[key])
+      .map((key) => [key, [before[key], after[key]]]),
+  );
+}
+
+function findRelease(
+  catalog: Catalog,
+  model: string,
+  version: string,
+  build: number | undefined,
+): ReleaseRow {
+  const found = catalog
+    .current()
+    .releases.filter(
+      (row) =>
+        row.model === model &&
+        row.version === version &&
+        (build === undefined || row.build === build),
+    )
+    .sort((a, b) => compareReleases(toReleaseFacts(b), toReleaseFacts(a)))[0];
+  if (found !== undefined) return found;
+  throw new OtaError('release-unknown', `there is no version ${version} for model ${model}`, {
+    hint: 'Upload the release first; a rollout offers what is there.',
+  });
+}
+
+function unknownRollout(name: string): OtaError {
+  return new OtaError('rollout-unknown', `there is no rollout ${JSON.stringify(name)}`, {
+    hint: 'List them: ota admin rollout list.',
+  });
+}
+
+function exists(name: string): OtaError {
+  return new OtaError('rollout-exists', `a rollout ${JSON.stringify(name)} exists`, {
+    hint: 'Choose another name, or change that one.',
+  });
+}

@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises';
+import type { FastifyInstance } from 'fastify';
+import { OtaError } from '../core/errors.ts';
+import { maskUrlCredentials } from '../core/secrets.ts';
+import { createDiskStore } from './artifacts/disk-store.ts';
+import type { ServiceConfig } from './config.ts';
+import { createService, type Service } from './service.ts';
+import { openStore } from './store/store.ts';
+
+export interface RunningServer {
+  readonly url: string;
+  /** A key that was made because there was none; shown once. */
+  readonly newAdminKey: string | undefined;
+  /** Lets requests under way finish, writes what is in memory, and ends. */
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly config: ServiceConfig;
+  now(): number;
+  log(line: string): void;
+}
+
+/**
+ * Starts a service.
+ *
+ * @throws OtaError `port-in-use`, `data-in-use`, `database-failed`, `tls-file-unreadable`
+ */
+export async function startServer({ config, now, log }: ServerOptions): Promise<RunningServer> {
+  const https = await readTls(config);
+  const store = await openStore(config.database);
+  let service: Service | undefined;
+  let app: FastifyInstance | undefined;
+  try {
+    const artifacts = await createDiskStore(config.artifactFolder);
+    await artifacts.sweep(await store.catalog.usedHashes(), now());
+    service = await createService({ store, artifacts, settings: config.settings, now });
+    const newAdminKey = await firstKey(service);
+    const { createApp } = await import('./app.ts');
+    app = await createApp(service, { logger: loggerOf(config, log), https });
+    const url = await listen(app, config);
+    const [running, parts] = [app, service];
+    return {
+      url,
+      newAdminKey,
+      async close() {
+        await running.close();
+        await parts.close();
+      },
+    };
+  } catch (error) {
+    await app?.close();
+    await (service ?? store).close();
+    throw error;
+  }
+}
+
+/** Without any administrator's key the first one is made. */
+async function firstKey({ settings, catalog, keys }: Service): Promise<string | undefined> {
+  const hasAdmin = catalog
+    .current()
+    .keys.some(({ role, revoked_at }) => role === 'admin' && revoked_at === null);
+  if (settings.apiKey !== undefined || hasAdmin) return;
+  const name = catalog.current().keys.some((key) => key.name === 'admin')
+    ? `admin-${catalog.current().keys.length + 1}`
+    : 'admin';
+  return keys.create(name, 'admin', undefined, { name: 'first start', role: 'admin' });
+}
+
+async function listen(app: FastifyInstance, { host, port }: ServiceConfig): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'EADDRINUSE') throw cause;
+    throw new OtaError('port-in-use', `another process listens on ${host}:${port}`, {
+      cause,
+      hint: 'Stop it, or give another --port.',
+    });
+  }
+}
+
+async function readTls({ tls }: ServiceConfig): Promise<object | undefined> {
+  if (tls === undefined) return;
+  const read = (path: string): Promise<Buffer> =>
+    readFile(path).catch((cause: unknown) => {
+      throw new OtaError('tls-file-unreadable', `cannot read ${path}`, {
+        cause,
+        hint: 'Check --tls-cert, --tls-key and --tls-client-ca.',
+      });
+    });
+  const [cert, key] = await Promise.all([read(tls.cert), read(tls.key)]);
+  if (tls.clientCa === undefined) return { cert, key };
+  // Who must show a certificate is decided per model.
+  return { cert, key, ca: await read(tls.clientCa), requestCert: true, rejectUnauthorized: false };
+}
+
+/** Structured logs without secrets: addresses are logged with their signatures masked, headers not at all. */
+function loggerOf({ logLevel }: ServiceConfig, log: (line: string) => void): object | false {
+  if (logLevel === 'silent') return false;
+  return {
+    level: logLevel,
+    base: undefined,
+    stream: { write: (line: string) => log(line) },
+    serializers: {
+      req: (request: { method: string; url: string; ip?: string }) => ({
+        method: request.method,
+        url: maskUrlCredentials(request.url),
+        address: request.ip,
+      }),
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { type Access, createAccess } from './access.ts';
+import type { ArtifactStore } from './artifacts/artifact-store.ts';
+import { type Audit, createAudit } from './audit.ts';
+import { type Catalog, createCatalog } from './catalog.ts';
+import { createDeviceAuth, type DeviceAuth } from './device-auth.ts';
+import { createDownloads, type Downloads } from './download.ts';
+import { createFleet, type Fleet } from './fleet.ts';
+import { createKeys, type Keys } from './keys.ts';
+import { createLinks, type Links } from './links.ts';
+import { createReleases, type Releases } from './releases.ts';
+import { createRollouts, type Rollouts } from './rollouts.ts';
+import type { Store } from './store/store.ts';
+import { createTokens, type Tokens } from './tokens.ts';
+
+/** What the running service is set to; see `schemas/service.schema.json` for the words in files. */
+export interface ServiceSettings {
+  /** Administrator's key from the environment. */
+  readonly apiKey?: string | undefined;
+  /** Signs tokens; one of the database is used when absent. */
+  readonly tokenSecret?: string | undefined;
+  /** Signs download addresses; when given, unsigned ones are refused (seed 004). */
+  readonly downloadSecret?: string | undefined;
+  readonly downloadTtlS: number;
+  readonly publicUrl?: string | undefined;
+  readonly maxUploadBytes: number;
+  readonly cacheBytes: number;
+  /** Requests a minute from one device; 0 is no limit. */
+  readonly deviceRateLimit: number;
+  /** Requests a minute from one address; 0 is no limit. */
+  readonly addressRateLimit: number;
+  readonly trustedProxies: readonly string[];
+}
+
+export const defaultSettings: ServiceSettings = {
+  downloadTtlS: 600,
+  maxUploadBytes: 32 * 1024 * 1024,
+  cacheBytes: 64 * 1024 * 1024,
+  deviceRateLimit: 120,
+  addressRateLimit: 60_000,
+  trustedProxies: [],
+};
+
+/** The parts that routes work with. */
+export interface Service {
+  readonly settings: ServiceSettings;
+  readonly store: Store;
+  readonly catalog: Catalog;
+  readonly fleet: Fleet;
+  readonly releases: Releases;
+  readonly rollouts: Rollouts;
+  readonly access: Access;
+  readonly keys: Keys;
+  readonly tokens: Tokens;
+  readonly deviceAuth: DeviceAuth;
+  readonly links: Links;
+  readonly downloads: Downloads;
+  readonly audit: Audit;
+  now(): number;
+  /** Writes what is in memory and closes the store. */
+  close(): Promise<void>;
+}
+
+export interface ServiceParts {
+  readonly store: Store;
+  readonly artifacts: ArtifactStore;
+  readonly settings: ServiceSettings;
+  now(): number;
+}
+
+/** How often attempts past their deadline are looked for, and a lost notification is made up for. */
+const roundMs = 5000;
+
+/** Puts the parts together. */
+export async function createService({
+  store,
+  artifacts,
+  settings,
+  now,
+}: ServiceParts): Promise<Service> {
+  const secret = await store.history.setting('secret', () => randomBytes(32).toString('hex'));
+  const catalog = await createCatalog(store);
+  const tokens = await createTokens(settings.tokenSecret ?? secret, now);
+  const audit = createAudit(store, now);
+  const fleet = createFleet(store, catalog, now);
+  const { maxUploadBytes } = settings;
+  const round = setInterval(() => {
+    void store.fleet.expire(now()).catch(() => undefined);
+    void catalog.reload().catch(() => undefined);
+  }, roundMs);
+  round.unref();
+  return {
+    settings,
+    store,
+    catalog,
+    fleet,
+    tokens,
+    audit,
+    now,
+    access: createAccess(catalog, tokens, settings.apiKey, now),
+    keys: createKeys(store, catalog, audit, now),
+    rollouts: createRollouts(store, catalog, audit, now),
+    releases: createReleases({ store, catalog, artifacts, audit, maxUploadBytes, now }),
+    deviceAuth: createDeviceAuth(tokens, secret, settings.trustedProxies, now),
+    links: createLinks(settings.downloadSecret ?? secret, settings.downloadTtlS, now),
+    downloads: createDownloads(artifacts, settings.cacheBytes),
+    async close() {
+      clearInterval(round);
+      await fleet.close().catch(() => undefined);
+      await store.close();
+    },
+  };
+}

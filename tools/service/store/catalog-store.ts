@@ -1,0 +1,192 @@
+import type { Kysely, Transaction } from 'kysely';
+import type { Database } from './database.ts';
+import type {
+  KeyRow,
+  ModelRow,
+  NewRelease,
+  NewRollout,
+  ReleaseChange,
+  ReleaseRow,
+  RolloutChange,
+  RolloutRow,
+  Tables,
+  UploadRow,
+} from './tables.ts';
+
+/** Everything that nodes hold in memory, at one moment. */
+export interface CatalogRows {
+  readonly state: number;
+  readonly releases: readonly ReleaseRow[];
+  readonly rollouts: readonly RolloutRow[];
+  readonly models: readonly ModelRow[];
+  readonly keys: readonly KeyRow[];
+}
+
+/** What administrators change: every change moves the catalog's number and is announced to the other nodes. */
+export interface CatalogStore {
+  load(): Promise<CatalogRows>;
+  /** `undefined` when model, version and build are taken. */
+  addRelease(release: NewRelease): Promise<ReleaseRow | undefined>;
+  changeRelease(id: number, change: ReleaseChange): Promise<ReleaseRow | undefined>;
+  /** `undefined` when the name is taken. */
+  addRollout(rollout: NewRollout): Promise<RolloutRow | undefined>;
+  /** Decides on the stored row while nobody else may change it. */
+  changeRollout(
+    name: string,
+    decide: (row: RolloutRow) => RolloutChange,
+  ): Promise<{ before: RolloutRow; after: RolloutRow } | undefined>;
+  removeRollout(name: string): Promise<void>;
+  setModel(model: ModelRow): Promise<void>;
+  /** `undefined` when the name is taken. */
+  addKey(key: Omit<KeyRow, 'id'>): Promise<KeyRow | undefined>;
+  revokeKey(name: string, nowMs: number): Promise<KeyRow | undefined>;
+  putUpload(upload: UploadRow): Promise<void>;
+  findUpload(path: string): Promise<UploadRow | undefined>;
+  /** Every content hash that a release or an upload names. */
+  usedHashes(): Promise<Set<string>>;
+}
+
+export function createCatalogStore(database: Database): CatalogStore {
+  const { db } = database;
+  /** Runs a change; the counter moves with it or not at all. */
+  async function changing<T>(use: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
+    const result = await db.transaction().execute(async (trx) => {
+      // First, so that changes of the catalog happen one after the other.
+      await trx
+        .updateTable('counters')
+        .set((eb) => ({ value: eb('value', '+', 1) }))
+        .where('name', '=', 'catalog')
+        .execute();
+      return use(trx);
+    });
+    await database.announce();
+    return result;
+  }
+  return {
+    load: () => loadCatalog(db),
+    addRelease: (release) =>
+      changing((trx) =>
+        trx
+          .insertInto('releases')
+          .values(release)
+          .onConflict((conflict) => conflict.columns(['model', 'version', 'build']).doNothing())
+          .returningAll()
+          .executeTakeFirst(),
+      ),
+    changeRelease: (id, change) =>
+      changing((trx) =>
+        trx
+          .updateTable('releases')
+          .set(change)
+          .where('id', '=', id)
+          .returningAll()
+          .executeTakeFirst(),
+      ),
+    addRollout: (rollout) =>
+      changing((trx) =>
+        trx
+          .insertInto('rollouts')
+          .values(rollout)
+          .onConflict((conflict) => conflict.column('name').doNothing())
+          .returningAll()
+          .executeTakeFirst(),
+      ),
+    changeRollout: (name, decide) => changing((trx) => changeRollout(trx, name, decide)),
+    removeRollout: (name) =>
+      changing(
+        async (trx) => void (await trx.deleteFrom('rollouts').where('name', '=', name).execute()),
+      ),
+    setModel: (model) =>
+      changing(async (trx) => {
+        await trx
+          .insertInto('models')
+          .values(model)
+          .onConflict((conflict) => conflict.column('model').doUpdateSet(model))
+          .execute();
+      }),
+    addKey: (key) =>
+      changing((trx) =>
+        trx
+          .insertInto('keys')
+          .values(key)
+          .onConflict((conflict) => conflict.column('name').doNothing())
+          .returningAll()
+          .executeTakeFirst(),
+      ),
+    revokeKey: (name, nowMs) =>
+      changing((trx) =>
+        trx
+          .updateTable('keys')
+          .set({ revoked_at: nowMs })
+          .where('name', '=', name)
+          .returningAll()
+          .executeTakeFirst(),
+      ),
+    ...uploadStore(db),
+  };
+}
+
+function uploadStore(
+  db: Kysely<Tables>,
+): Pick<CatalogStore, 'putUpload' | 'findUpload' | 'usedHashes'> {
+  return {
+    async putUpload(upload) {
+      await db
+        .insertInto('uploads')
+        .values(upload)
+        .onConflict((conflict) => conflict.column('path').doUpdateSet(upload))
+        .execute();
+    },
+    findUpload: (path) =>
+      db.selectFrom('uploads').selectAll().where('path', '=', path).executeTakeFirst(),
+    async usedHashes() {
+      const rows = await db
+        .selectFrom('releases')
+        .select('sha256')
+        .union(db.selectFrom('uploads').select('sha256'))
+        .execute();
+      return new Set(rows.map(({ sha256 }) => sha256));
+    },
+  };
+}
+
+/** In one transaction, so that number and rows belong together. */
+function loadCatalog(db: Kysely<Tables>): Promise<CatalogRows> {
+  return db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async (trx) => {
+      const counter = await trx
+        .selectFrom('counters')
+        .select('value')
+        .where('name', '=', 'catalog')
+        .executeTakeFirstOrThrow();
+      return {
+        state: counter.value,
+        releases: await trx.selectFrom('releases').selectAll().execute(),
+        rollouts: await trx.selectFrom('rollouts').selectAll().execute(),
+        models: await trx.selectFrom('models').selectAll().execute(),
+        keys: await trx.selectFrom('keys').selectAll().execute(),
+      };
+    });
+}
+
+async function changeRollout(
+  trx: Transaction<Tables>,
+  name: string,
+  decide: (row: RolloutRow) => RolloutChange,
+): Promise<{ before: RolloutRow; after: RolloutRow } | undefined> {
+  const before = await trx
+    .selectFrom('rollouts')
+    .selectAll()
+    .where('name', '=', name)
+    .executeTakeFirst();
+  if (before === undefined) return;
+  const after = await trx
+    .updateTable('rollouts')
+    .set(decide(before))
+    .where('id', '=', before.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  return { before, after };
+}

@@ -1,0 +1,67 @@
+import type { Kysely, Migrator } from 'kysely';
+import { OtaError } from '../../core/errors.ts';
+import type { Tables } from './tables.ts';
+
+/** An open database, with what differs between the two kinds. */
+export interface Database {
+  readonly kind: 'sqlite' | 'postgres';
+  readonly db: Kysely<Tables>;
+  /** Tells the other nodes that the catalog changed. Losing the message costs time, not correctness. */
+  announce(): Promise<void>;
+  /** Calls back when another node (or this one) changed the catalog. */
+  listen(changed: () => void): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens `sqlite:FILE` or `postgres://…` and brings its tables up to date, under a lock.
+ *
+ * @throws OtaError `database-failed`, `data-in-use`, `service-config-invalid`
+ */
+export async function openDatabase(url: string): Promise<Database> {
+  const database = await connect(url);
+  try {
+    await migrate(database);
+  } catch (cause) {
+    await database.close();
+    throw databaseFailed(cause);
+  }
+  return database;
+}
+
+async function connect(url: string): Promise<Database> {
+  if (url.startsWith('sqlite:')) {
+    const { openSqlite } = await import('./sqlite.ts');
+    return openSqlite(url.slice('sqlite:'.length));
+  }
+  if (/^postgres(ql)?:\/\//.test(url)) {
+    const { openPostgres } = await import('./postgres.ts');
+    return openPostgres(url);
+  }
+  throw new OtaError('service-config-invalid', 'the database is neither sqlite: nor postgres://', {
+    hint: 'Give --database sqlite:FILE, or --database postgres://user:password@host/name.',
+  });
+}
+
+async function migrate({ db, kind }: Database): Promise<void> {
+  const [{ Migrator }, { migrations }] = await Promise.all([
+    import('kysely'),
+    import('./migrations.ts'),
+  ]);
+  const provider = { getMigrations: async () => migrations(kind) };
+  // PostgreSQL: under an advisory lock. SQLite: the file belongs to one process (see sqlite.ts).
+  const migrator: Migrator = new Migrator({ db, provider });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}
+
+/** A failure of the database itself, as an error that callers can tell from a bug. */
+export function databaseFailed(cause: unknown): OtaError {
+  if (cause instanceof OtaError) return cause;
+  const code = (cause as { code?: unknown }).code;
+  return new OtaError(
+    'database-failed',
+    `the database does not work${typeof code === 'string' ? ` (${code})` : ''}`,
+    { cause, hint: 'Check that it runs, that its disk has room, and the settings of --database.' },
+  );
+}

@@ -1,0 +1,214 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+import { moveAttempt } from '../../core/fleet/move.ts';
+import { type DeviceRecord, type FleetChange, isWorthWriting } from '../../core/fleet/record.ts';
+import type { Database } from './database.ts';
+import { storeChanges, writeAttempts, writeMoves } from './fleet-write.ts';
+import { jsonRows } from './json-rows.ts';
+import { toAttempt, toDeviceRecord } from './rows.ts';
+import type { AttemptRow, DeviceRow, Tables } from './tables.ts';
+
+/** A decision about one device, made on its record while nobody else may change that. */
+export interface FleetDecision {
+  readonly deviceId: string;
+  decide(record: DeviceRecord | undefined): FleetChange;
+}
+
+/** When a device was last heard of. */
+export interface Touch {
+  readonly deviceId: string;
+  readonly atMs: number;
+}
+
+export interface FleetStore {
+  /** Records by device id, and the number of the catalog's state that goes with them: one indexed read. */
+  read(ids: readonly string[]): Promise<{ records: Map<string, DeviceRecord>; catalog: number }>;
+  /**
+   * Makes decisions and stores what they change, in one transaction. Each device may occur once. When the promise
+   * is fulfilled, everything is on the disk. A decision that throws affects no other.
+   */
+  change(decisions: readonly FleetDecision[]): Promise<PromiseSettledResult<FleetChange>[]>;
+  /** Notes that devices checked without anything else having changed. */
+  touch(touches: readonly Touch[]): Promise<void>;
+  /** Ends attempts whose deadline has passed. Returns how many; several nodes may do this at once. */
+  expire(nowMs: number): Promise<number>;
+}
+
+const expireBatch = 500;
+
+/** The hot tables: devices, attempts and their transitions. */
+export function createFleetStore({ db, kind }: Pick<Database, 'db' | 'kind'>): FleetStore {
+  return {
+    read: (ids) => readRecords(db, ids),
+    change: (decisions) =>
+      db.transaction().execute(async (trx) => {
+        const ids = decisions.map(({ deviceId }) => deviceId);
+        if (kind === 'postgres') await lockDevices(trx, ids);
+        const { records } = await readRecords(trx, ids);
+        const results = decisions.map(({ deviceId, decide }) =>
+          settle(decide, records.get(deviceId)),
+        );
+        const changes = results.flatMap((result) =>
+          result.status === 'fulfilled' && isWorthWriting(result.value) ? [result.value] : [],
+        );
+        if (changes.length > 0) await storeChanges(trx, kind, changes);
+        return results;
+      }),
+    touch: (touches) =>
+      touches.length === 0 ? Promise.resolve() : touchDevices(db, kind, touches),
+    expire: (nowMs) => db.transaction().execute((trx) => expireAttempts(trx, kind, nowMs)),
+  };
+}
+
+/**
+ * Unlike everything else this need not survive a power loss, so SQLite does not wait for the disk here: on the one
+ * connection that there is, the setting holds for this statement only.
+ */
+async function touchDevices(
+  db: Kysely<Tables>,
+  kind: Database['kind'],
+  touches: readonly Touch[],
+): Promise<void> {
+  const rows = touches.map(({ deviceId, atMs }) => ({ device_id: deviceId, at: atMs }));
+  const source = jsonRows(kind, { device_id: 'text', at: 'bigint' }, rows);
+  const update = sql`update devices set last_seen_at = seen.at, checked_at = seen.at
+    from ${source} as seen
+    where devices.id = seen.device_id and devices.checked_at < seen.at`;
+  if (kind === 'postgres') {
+    await update.execute(db);
+    return;
+  }
+  await db.connection().execute(async (connection) => {
+    await sql`pragma synchronous = normal`.execute(connection);
+    try {
+      await update.execute(connection);
+    } finally {
+      await sql`pragma synchronous = full`.execute(connection);
+    }
+  });
+}
+
+/**
+ * In the order of ids, so that two nodes do not wait for each other. A device that is not there yet is locked by
+ * name: two nodes that hear of it at once register it once.
+ */
+async function lockDevices(trx: Transaction<Tables>, ids: readonly string[]): Promise<void> {
+  const rows = await trx
+    .selectFrom('devices')
+    .select('id')
+    .where('id', 'in', ids)
+    .orderBy('id')
+    .forUpdate()
+    .execute();
+  const known = new Set(rows.map(({ id }) => id));
+  for (const id of ids.filter((some) => !known.has(some)).sort()) {
+    await sql`select pg_advisory_xact_lock(hashtextextended(${id}, 0))`.execute(trx);
+  }
+}
+
+function settle(
+  decide: FleetDecision['decide'],
+  record: DeviceRecord | undefined,
+): PromiseSettledResult<FleetChange> {
+  try {
+    return { status: 'fulfilled', value: decide(record) };
+  } catch (reason) {
+    return { status: 'rejected', reason };
+  }
+}
+
+/** The counter comes with the rows: a node that missed a change learns of it here. */
+async function readRecords(
+  db: Kysely<Tables>,
+  ids: readonly string[],
+): Promise<{ records: Map<string, DeviceRecord>; catalog: number }> {
+  const rows = await db
+    .selectFrom('counters')
+    .leftJoin('devices', (join) => join.on('devices.id', 'in', ids))
+    .leftJoin('attempts', 'attempts.id', 'devices.attempt_id')
+    .where('counters.name', '=', 'catalog')
+    .select(['counters.value as catalog'])
+    .select(deviceColumns)
+    .select(attemptColumns)
+    .execute();
+  const records = new Map<string, DeviceRecord>();
+  for (const row of rows) {
+    if (row.id === null) continue;
+    const attempt =
+      row.attempt_key === null
+        ? undefined
+        : ({
+            ...row,
+            id: row.attempt_key,
+            device_id: row.id,
+            created_at: row.attempt_created_at,
+          } as unknown as AttemptRow);
+    records.set(row.id, toDeviceRecord(row as unknown as DeviceRow, attempt));
+  }
+  return { records, catalog: rows[0]?.catalog ?? 0 };
+}
+
+const deviceColumns = [
+  'devices.id',
+  'devices.model',
+  'devices.version',
+  'devices.build',
+  'devices.image_sha256',
+  'devices.chip',
+  'devices.groups',
+  'devices.setbacks',
+  'devices.last_seen_at',
+  'devices.checked_at',
+  'devices.created_at',
+] as const;
+
+const attemptColumns = [
+  'attempts.id as attempt_key',
+  'attempts.created_at as attempt_created_at',
+  'attempts.release_id',
+  'attempts.rollout_id',
+  'attempts.state',
+  'attempts.progress',
+  'attempts.bytes',
+  'attempts.error',
+  'attempts.from_version',
+  'attempts.from_build',
+  'attempts.started_at',
+  'attempts.downloaded_at',
+  'attempts.installed_at',
+  'attempts.completed_at',
+  'attempts.updated_at',
+  'attempts.deadline_at',
+] as const;
+
+async function expireAttempts(
+  trx: Transaction<Tables>,
+  kind: Database['kind'],
+  nowMs: number,
+): Promise<number> {
+  let query = trx
+    .selectFrom('devices')
+    .innerJoin('attempts', 'attempts.id', 'devices.attempt_id')
+    .where('attempts.deadline_at', '<', nowMs)
+    .selectAll('attempts')
+    .limit(expireBatch);
+  if (kind === 'postgres') query = query.forUpdate('devices').skipLocked();
+  const rows = await query.execute();
+  const noRollouts = { rollout: () => undefined };
+  const detail = 'no word from the device before the deadline';
+  const ended = rows.map((row) => {
+    const before = toAttempt(row);
+    const attempt = moveAttempt(before, 'timed_out', { error: detail }, noRollouts, nowMs);
+    const move = {
+      attempt,
+      from: before.state,
+      to: attempt.state,
+      source: 'deadline',
+      detail,
+    } as const;
+    return { deviceId: row.device_id, attempt, move };
+  });
+  if (ended.length === 0) return 0;
+  await writeAttempts(trx, kind, ended);
+  await writeMoves(trx, kind, ended);
+  return ended.length;
+}

@@ -1,0 +1,266 @@
+/** What the command line gives to an act: flags by name, `undefined` where not given. */
+export type AdminArgs = Readonly<Record<string, unknown>>;
+
+/** One act of an administrator, as a request to the service. */
+export interface AdminAct {
+  /** The words after `ota admin`. */
+  readonly words: string;
+  readonly needs: readonly string[];
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  path(args: AdminArgs): string;
+  /** The body; an entry that is `undefined` is left out, so that nothing is changed that was not given. */
+  body?(args: AdminArgs): Record<string, unknown>;
+  /** A form with the file of `--file` and the body's entries as fields. */
+  readonly form?: true;
+  /** Where the rows for a table stand in the answer. */
+  readonly rows?: string;
+  readonly columns?: readonly string[];
+}
+
+const enc = (value: unknown): string => encodeURIComponent(String(value));
+
+function query(values: Readonly<Record<string, unknown>>): string {
+  const pairs = Object.entries(values).filter(([, value]) => value !== undefined);
+  return pairs.length === 0
+    ? ''
+    : `?${pairs.map(([key, value]) => `${key}=${enc(value)}`).join('&')}`;
+}
+
+const rollout = (args: AdminArgs): string => `/api/admin/rollout/${enc(args.name)}`;
+const device = (args: AdminArgs): string => `/api/admin/devices/${enc(args.device)}`;
+const release = (args: AdminArgs): string => `/api/ota/admin/firmware/${enc(args.id)}`;
+
+function settings(args: AdminArgs): Record<string, unknown> {
+  const filter =
+    args.group !== undefined
+      ? { groups: args.group }
+      : args.device !== undefined
+        ? { device_ids: [args.device].flat() }
+        : undefined;
+  return {
+    target_type: args.target,
+    target_filter: filter,
+    rollout_percentage: args.percentage,
+    allow_downgrade: args.downgrade,
+    deadline_seconds: args.deadline,
+  };
+}
+
+/** All acts; longer words stand before shorter ones that they begin with. */
+export const adminActs: readonly AdminAct[] = [
+  {
+    words: 'upload',
+    needs: ['file', 'device-type', 'version'],
+    method: 'POST',
+    form: true,
+    path: () => '/api/ota/admin/upload',
+    body: (args) => ({
+      device_type: args['device-type'],
+      version: args.version,
+      build_number: args.build,
+      register: args.register === true ? true : undefined,
+      is_stable: args.stable,
+      description: args.description,
+      release_notes: args['release-notes'],
+      min_current_version: args['min-version'],
+    }),
+  },
+  {
+    words: 'register',
+    needs: ['device-type', 'version', 'build', 'file-size', 'file-hash', 'binary-path'],
+    method: 'POST',
+    path: () => '/api/ota/admin/firmware',
+    body: (args) => ({
+      device_type: args['device-type'],
+      version: args.version,
+      build_number: args.build,
+      // The seed's example leaves the name out: the path ends with one.
+      filename: args.filename ?? String(args['binary-path']).split('/').at(-1),
+      file_size: args['file-size'],
+      file_hash: args['file-hash'],
+      binary_path: args['binary-path'],
+      description: args.description,
+      release_notes: args['release-notes'],
+      is_stable: args.stable,
+      min_current_version: args['min-version'],
+    }),
+  },
+  {
+    words: 'list',
+    needs: [],
+    method: 'GET',
+    path: (args) =>
+      `/api/ota/admin/firmware${query({ device_type: args['device-type'], skip: args.skip, limit: args.limit })}`,
+    rows: '',
+    columns: [
+      'id',
+      'device_type',
+      'version',
+      'build_number',
+      'is_stable',
+      'is_active',
+      'file_size',
+      'created_at',
+    ],
+  },
+  { words: 'get', needs: ['id'], method: 'GET', path: release },
+  {
+    words: 'update',
+    needs: ['id'],
+    method: 'PATCH',
+    path: release,
+    body: (args) => ({
+      description: args.description,
+      release_notes: args['release-notes'],
+      is_stable: args.stable,
+      is_active: args.active,
+      min_current_version: args['min-version'],
+    }),
+  },
+  { words: 'deactivate', needs: ['id'], method: 'DELETE', path: release },
+  {
+    words: 'logs',
+    needs: [],
+    method: 'GET',
+    path: (args) =>
+      `/api/ota/admin/logs${query({ device_id: args['device-id'], firmware_id: args['firmware-id'], status: args.status, skip: args.skip, limit: args.limit })}`,
+    rows: '',
+    columns: [
+      'id',
+      'device_id',
+      'version',
+      'state',
+      'bytes_downloaded',
+      'error_message',
+      'updated_at',
+    ],
+  },
+  {
+    words: 'rollout create',
+    needs: ['name', 'version', 'device-type'],
+    method: 'POST',
+    path: () => '/api/admin/rollout/create',
+    body: (args) => ({
+      ...settings(args),
+      name: args.name,
+      firmware_version: args.version,
+      device_model: args['device-type'],
+      build_number: args.build,
+      target_type: args.target ?? 'all',
+      is_active: args.draft === true ? false : undefined,
+    }),
+  },
+  {
+    words: 'rollout list',
+    needs: [],
+    method: 'GET',
+    path: () => '/api/admin/rollouts',
+    rows: 'rollouts',
+    columns: [
+      'name',
+      'device_model',
+      'firmware_version',
+      'target_type',
+      'rollout_percentage',
+      'state',
+    ],
+  },
+  { words: 'rollout show', needs: ['name'], method: 'GET', path: rollout },
+  { words: 'rollout set', needs: ['name'], method: 'PATCH', path: rollout, body: settings },
+  ...(['pause', 'resume', 'finish', 'cancel'] as const).map(
+    (act): AdminAct => ({
+      words: `rollout ${act}`,
+      needs: ['name'],
+      method: 'POST',
+      path: (args) => `${rollout(args)}/${act}`,
+    }),
+  ),
+  { words: 'rollout delete', needs: ['name'], method: 'DELETE', path: rollout },
+  {
+    words: 'devices list',
+    needs: [],
+    method: 'GET',
+    path: (args) =>
+      `/api/admin/devices${query({ device_model: args['device-type'], group: [args.group].flat()[0], skip: args.skip, limit: args.limit })}`,
+    rows: 'devices',
+    columns: ['device_id', 'device_model', 'current_firmware_version', 'groups', 'last_seen'],
+  },
+  { words: 'devices show', needs: ['device'], method: 'GET', path: device },
+  {
+    words: 'devices groups',
+    needs: ['device', 'group'],
+    method: 'PATCH',
+    path: device,
+    body: (args) => ({ groups: [args.group].flat().filter((group) => group !== '') }),
+  },
+  {
+    words: 'devices retry',
+    needs: ['device'],
+    method: 'PATCH',
+    path: device,
+    body: () => ({ reset_setbacks: true }),
+  },
+  {
+    words: 'devices key',
+    needs: ['device'],
+    method: 'GET',
+    path: (args) => `/api/v1/devices/${enc(args.device)}/key`,
+  },
+  {
+    words: 'models set',
+    needs: ['device-type', 'auth'],
+    method: 'PUT',
+    path: (args) => `/api/v1/models/${enc(args['device-type'])}`,
+    body: (args) => ({ auth: args.auth }),
+  },
+  {
+    words: 'keys create',
+    needs: ['name', 'role'],
+    method: 'POST',
+    path: () => '/api/v1/keys',
+    body: (args) => ({ name: args.name, role: args.role, ttl_seconds: args.ttl }),
+  },
+  {
+    words: 'keys list',
+    needs: [],
+    method: 'GET',
+    path: () => '/api/v1/keys',
+    rows: 'keys',
+    columns: ['name', 'role', 'created_at', 'expires_at', 'revoked_at'],
+  },
+  {
+    words: 'keys revoke',
+    needs: ['name'],
+    method: 'DELETE',
+    path: (args) => `/api/v1/keys/${enc(args.name)}`,
+  },
+  {
+    words: 'tokens create',
+    needs: ['name'],
+    method: 'POST',
+    path: () => '/api/v1/tokens',
+    body: (args) => ({
+      subject: args.name,
+      kind: args.role === undefined ? 'device' : 'admin',
+      role: args.role,
+      ttl_seconds: args.ttl,
+    }),
+  },
+  {
+    words: 'audit',
+    needs: [],
+    method: 'GET',
+    path: (args) =>
+      `/api/admin/events${query({ type: args.type, skip: args.skip, limit: args.limit })}`,
+    rows: 'events',
+    columns: [
+      'at',
+      'event_type',
+      'created_by',
+      'device_model',
+      'firmware_version',
+      'rollout',
+      'event_data',
+    ],
+  },
+];
