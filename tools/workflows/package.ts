@@ -34,6 +34,7 @@ export interface PackageOptions extends PackageRequest {
   /** Folder of the releases; default `versions` beside the manifest. */
   readonly outputFolder?: string;
   readonly dryRun: boolean;
+  /** To check `protocols` against; may be empty when there are none. */
   readonly transports: readonly Transport[];
   readonly now: Date;
   /** The build that the binary comes from, and what of it goes along. */

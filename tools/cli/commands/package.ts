@@ -1,5 +1,5 @@
 import { parseAssignments } from '../../core/release/assignment.ts';
-import { transports } from '../../transports/index.ts';
+import type { Transport } from '../../core/release/delivery.ts';
 import type { SignerSources } from '../../workflows/load-signers.ts';
 import { packageBinary } from '../../workflows/package.ts';
 import { defineCommand } from '../command.ts';
@@ -121,7 +121,7 @@ export const packageCommand = defineCommand({
       overrides: parseAssignments(args.set),
       updateManifest: args['update-manifest'],
       dryRun: args['dry-run'],
-      transports,
+      transports: await knownTransports(args.protocols),
       now: sourceDate(io),
       ...optional('partitionTablePath', absoluteOrNone(io, args['partition-table'])),
       ...optional('project', args.project),
@@ -138,6 +138,12 @@ export const packageCommand = defineCommand({
     return 0;
   },
 });
+
+/** Only `--protocols` has to know them; they would load half of the network for an unchanged build. */
+async function knownTransports(protocols: string[] | undefined): Promise<readonly Transport[]> {
+  if (protocols === undefined) return [];
+  return (await import('../../transports/index.ts')).transports;
+}
 
 /** The keys to sign with; `undefined` when the release stays unsigned. */
 async function signerSources(
