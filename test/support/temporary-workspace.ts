@@ -48,7 +48,7 @@ export function sampleManifest(changes: Record<string, unknown> = {}): Record<st
       name: 'Gateway',
       hardware: 'esp32s3',
       // One sample image serves for many versions; the tests of the checks have images of their own.
-      checks: { 'version-match': 'off', 'same-bits': 'off' },
+      checks: { 'version-match': 'off', 'same-bits': 'off', downgrade: 'off' },
     },
     deployment: {
       default_protocols: ['mqtt', 'https'],
