@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fillTables } from '../../scripts/readme.ts';
 import { fingerprintOf } from '../../tools/core/integrity.ts';
 import { consoleCommands, fileBlock, splitWords } from '../support/console-blocks.ts';
+import { sampleApp } from '../support/esp-images.ts';
 import { runOta } from '../support/io.ts';
+import { changeBuild } from '../support/sample-build.ts';
 import { startServers } from '../support/servers.ts';
 import { createFolder, sampleImage } from '../support/temporary-workspace.ts';
+import { writeBuild } from '../support/write-build.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const readme = readFileSync(resolve(root, 'README.md'), 'utf8');
@@ -37,12 +40,18 @@ describe('the README', () => {
   it('shows a tour whose every command works as written, against a broker and a server', async () => {
     const { broker, receiver, ca, env } = await startServers();
     const canary = sampleImage('1.3.0-rc.1', 2);
+    const app = sampleApp({ version: '1.4.0' });
+    const build = changeBuild({
+      project: { project_version: '1.4.0' },
+      files: { 'blinky.bin': app },
+    });
     const cwd = await createFolder({
       'ota/manifest.json': fileBlock(readme, 'ota/manifest.json'),
       'ota/ca.pem': ca,
       'build/gateway.bin': sampleImage(),
       'build/canary.bin': canary,
     });
+    await writeBuild(join(cwd, 'build-1.4.0'), build);
     const commands = consoleCommands(readme);
     expect(commands.length).toBeGreaterThan(7);
     for (const command of commands) {
@@ -54,6 +63,7 @@ describe('the README', () => {
     const { sha256 } = fingerprintOf(sampleImage());
     expect(receiver.uploads.map((upload) => [upload.path, upload.sha256])).toEqual([
       ['/firmware/Gateway-1.2.3.bin', sha256],
+      ['/firmware/Gateway-1.4.0.bin', fingerprintOf(app).sha256],
     ]);
     expect(
       broker.published.map(({ topic, payload }) => [topic, fingerprintOf(payload).sha256]),

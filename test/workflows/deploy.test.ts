@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
@@ -195,6 +195,38 @@ describe('verifying', () => {
       ['error', 'artifact-size-mismatch', 'ota/versions/1.2.3/Gateway-1.2.3.bin'],
       ['warning', 'orphan', 'ota/versions/1.2.3/notes.txt'],
       ['warning', 'orphan', 'ota/versions/stray'],
+    ]);
+  });
+
+  it('reads the image: a bit that was wrong before it was packaged is found', async () => {
+    const { folder, manifestPath, available } = await createProduct();
+    const damaged = Buffer.from(sampleImage('1.2.3', 4));
+    damaged[1000] = (damaged[1000] ?? 0) ^ 1;
+    await writeFile(join(folder, 'damaged.bin'), damaged);
+    await packageBinary({
+      manifestPath,
+      binaryPath: join(folder, 'damaged.bin'),
+      version: '3.0.0',
+      overrides: {},
+      updateManifest: true,
+      dryRun: false,
+      transports: available,
+      allow: ['checksum', 'hash'],
+      now: new Date(0),
+    });
+    const { findings } = await verify({ manifestPath, version: '3.0.0', now: new Date() });
+    expect(findings.map(({ code }) => code)).toEqual(['image-invalid']);
+    expect(findings[0]?.details?.length).toBe(2);
+  });
+
+  it('compares the image with what its release says of it', async () => {
+    const { manifestPath, releasePath } = await createProduct();
+    const release = JSON.parse(await readFile(releasePath, 'utf8'));
+    release.image.app_version = '9.9.9';
+    await writeFile(releasePath, JSON.stringify(release));
+    const { findings } = await verify({ manifestPath, now: new Date() });
+    expect(findings.map(({ code, details }) => [code, details])).toEqual([
+      ['image-invalid', ['the image is not the one that `image` in ota.json describes']],
     ]);
   });
 

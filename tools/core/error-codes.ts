@@ -50,6 +50,10 @@ export const errorCodes = {
     meaning: 'A file that describes a build does not hold what it must.',
   },
   'file-too-large': { exit: 2, meaning: 'A file is larger than any firmware can be.' },
+  'image-invalid': {
+    exit: 1,
+    meaning: 'An artifact is not a sound image, or not the one that its release describes.',
+  },
   'partition-table-invalid': { exit: 2, meaning: 'A file is no partition table.' },
   'check-unknown': { exit: 2, meaning: 'No packaging check has that name.' },
   'path-escapes': { exit: 2, meaning: 'A path leaves the folder it must stay in.' },

@@ -14,6 +14,7 @@ import {
   type StoredRelease,
   type Workspace,
 } from '../workspace/workspace.ts';
+import { verifyImage } from './verify-image.ts';
 import { verifySignatures } from './verify-signatures.ts';
 
 export interface VerifyOptions {
@@ -87,7 +88,9 @@ async function verifyFiles(
       version: stored.release.version,
     };
     await collectFinding(findings, about, async () => {
-      await verifyArtifact(await artifactPath(workspace, stored, artifact), artifact);
+      const path = await artifactPath(workspace, stored, artifact);
+      await verifyArtifact(path, artifact);
+      await verifyImage(path, artifact, stored.release);
     });
   }
 }

@@ -39,7 +39,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     usage: 'verify',
-    summary: 'check the files of releases: sizes, hashes, signatures, orphans',
+    summary: 'check the files of releases: sizes, hashes, images, signatures, orphans',
     load: async () => (await import('./verify.ts')).verifyCommand,
   },
   {
