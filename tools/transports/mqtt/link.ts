@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { IDisconnectPacket, Packet, Parser } from 'mqtt-packet';
 import { DeliveryFailure } from '../../core/release/delivery.ts';
+import { createChange } from '../change.ts';
 import type { Deadline } from '../deadline.ts';
 import { maximumAnswerBytes, toConnectionFailure } from './connection.ts';
 import { reason, refusal } from './reasons.ts';
@@ -96,7 +97,7 @@ interface LinkState {
 }
 
 function createState(stream: Duplex): LinkState {
-  let wake = () => {};
+  const change = createChange();
   const state: LinkState = {
     asked: 'the connection',
     inbox: [],
@@ -106,16 +107,13 @@ function createState(stream: Duplex): LinkState {
     fail(error) {
       state.failure ??= error;
       stream.destroy();
-      wake();
+      change.notify();
     },
     throwIfBroken() {
       if (state.failure !== undefined) throw state.failure;
     },
-    change: () =>
-      new Promise((resolve) => {
-        wake = resolve;
-      }),
-    changed: () => wake(),
+    change: change.wait,
+    changed: change.notify,
   };
   return state;
 }
