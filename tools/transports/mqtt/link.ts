@@ -3,6 +3,7 @@ import type { IDisconnectPacket, Packet, Parser } from 'mqtt-packet';
 import { DeliveryFailure } from '../../core/release/delivery.ts';
 import { createChange } from '../change.ts';
 import type { Deadline } from '../deadline.ts';
+import { loadCodec } from './codec.ts';
 import { maximumAnswerBytes, toConnectionFailure } from './connection.ts';
 import { reason, refusal } from './reasons.ts';
 
@@ -36,7 +37,7 @@ export interface LinkOptions {
 
 /** Opens a stream and speaks MQTT over it. */
 export async function createLink(options: LinkOptions): Promise<Link> {
-  const { parser, generate } = await import('mqtt-packet');
+  const { parser, generate } = await loadCodec();
   const { version } = options;
   const stream = options.open();
   const state = createState(stream);
