@@ -1,3 +1,4 @@
+import type { IPublishPacket, Packet } from 'mqtt-packet';
 import { onTestFinished } from 'vitest';
 import type { Receipt, SendContext } from '../../tools/core/release/delivery.ts';
 import { mqtt } from '../../tools/transports/mqtt.ts';
@@ -20,4 +21,9 @@ export async function scriptedBroker(script?: BrokerScript): Promise<ScriptedBro
   const broker = await createScriptedBroker(script);
   onTestFinished(broker.close);
   return broker;
+}
+
+/** The messages among packets. */
+export function published(packets: readonly Packet[]): IPublishPacket[] {
+  return packets.filter((packet) => packet.cmd === 'publish');
 }

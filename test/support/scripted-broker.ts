@@ -11,6 +11,8 @@ export interface BrokerConnection {
 export interface BrokerScript {
   /** Sent to CONNECT; no answer when it is null. */
   readonly connack?: Partial<IConnackPacket> | null;
+  /** Called for CONNECT, besides. */
+  onConnect?(connection: BrokerConnection): void;
   /** Called for every later packet; by default acknowledgements are sent as the QoS demands. */
   onPacket?(packet: Packet, connection: BrokerConnection): void;
   /** Called once, when so many bytes have arrived after CONNECT. */
@@ -77,6 +79,7 @@ function serve(socket: Socket, script: BrokerScript, note: (packet: Packet) => v
     version = packet.protocolVersion ?? 4;
     bytesAfterConnect = 0;
     if (stall === true) socket.pause();
+    script.onConnect?.(connection);
     if (connack === null) return;
     connection.send({
       cmd: 'connack',

@@ -149,7 +149,7 @@ describe('an answer before the upload is through', () => {
     for (let round = 0; round < 10; round += 1) {
       const error = await failureOf(sendHttps({ url }, { bytes }));
       expect(error).toMatchObject({ code: 'http-status', retryable: false });
-      expect(error.message).toContain('413 Payload Too Large: too big');
+      expect(error.message).toContain('413 Content Too Large: too big');
     }
   });
 
@@ -199,6 +199,6 @@ describe('a server that does not play by the rules', () => {
     );
     const error = await failureOf(sendHttps({ url }));
     expect(error).toMatchObject({ code: 'http-status' });
-    expect(error.message).toContain('507 Insufficient Storage: no ro');
+    expect(error.message).toContain('507 Full: no ro');
   });
 });

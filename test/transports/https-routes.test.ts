@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ReceiverReply } from '../../tools/simulator/https-receiver.ts';
+import { chooseProxy } from '../../tools/transports/https/proxy.ts';
 import { tlsSamples } from '../support/authority.ts';
 import { failureOf, sampleBytes } from '../support/deliveries.ts';
 import { receiver, sendHttps } from '../support/https.ts';
-import { findClosedPort } from '../support/peers.ts';
+import { createSilentServer, findClosedPort } from '../support/peers.ts';
 import { createProxy } from '../support/proxy.ts';
 
 const { ca, good } = tlsSamples;
@@ -166,6 +167,82 @@ describe('proxies of the environment', () => {
     await sendHttps({ url: `${server.url}/fw` }, { context: { env: { http_proxy: proxy.url } } });
     expect(proxy.requests).toEqual([`PUT ${server.url}/fw`]);
     expect(server.uploads[0]?.body.equals(sampleBytes)).toBe(true);
+  });
+
+  it('user and password of the proxy go to the proxy, and to nobody else', async () => {
+    const proxy = await createProxy();
+    const [secure, plain] = [await receiver({ tls: good }), await receiver()];
+    const named = proxy.url.replace('://', '://jane:p%40ss@');
+    const context = { env: { all_proxy: named } };
+    await sendHttps({ url: secure.url, ca }, { context });
+    await sendHttps({ url: plain.url }, { context });
+    const basic = `Basic ${btoa('jane:p@ss')}`;
+    expect(proxy.authorizations).toEqual([basic, basic]);
+    for (const { headers } of [...secure.uploads, ...plain.uploads]) {
+      expect(headers).not.toHaveProperty('authorization');
+    }
+    expect(secure.uploads[0]?.headers).not.toHaveProperty('proxy-authorization');
+  });
+
+  it('an early answer comes through the tunnel', async () => {
+    const proxy = await createProxy();
+    const server = await receiver({ tls: good, replies: [{ status: 413, early: true }] });
+    const context = { env: { HTTPS_PROXY: proxy.url } };
+    const bytes = Buffer.alloc(20_000_000);
+    const error = await failureOf(sendHttps({ url: server.url, ca }, { context, bytes }));
+    expect(error.message).toContain('413');
+  });
+
+  it('a proxy that is not there is named, not the server', async () => {
+    const port = await findClosedPort();
+    const context = { env: { HTTPS_PROXY: `127.0.0.1:${port}` } };
+    const error = await failureOf(sendHttps({ url: 'https://ota.example/' }, { context }));
+    expect(error).toMatchObject({ code: 'connection-refused', retryable: true });
+    expect(error.message).toContain(`the proxy 127.0.0.1:${port}`);
+  });
+
+  it('a proxy that never answers is a timeout', async () => {
+    const silent = await createSilentServer();
+    onTestFinished(silent.close);
+    const env = { HTTPS_PROXY: `http://127.0.0.1:${silent.port}` };
+    const context = { env, timeoutMs: 100 };
+    const error = await failureOf(sendHttps({ url: 'https://ota.example/' }, { context }));
+    expect(error).toMatchObject({ code: 'timeout', retryable: true });
+    await silent.disconnected;
+  });
+
+  it.each(['socks5://host:1', 'http://', 'ftp://host'])('the proxy %s is refused', async (text) => {
+    const context = { env: { https_proxy: text } };
+    const error = await failureOf(sendHttps({ url: 'https://ota.example/' }, { context }));
+    expect(error).toMatchObject({
+      code: 'connection-failed',
+      retryable: false,
+      hint: expect.stringContaining('HTTPS_PROXY'),
+    });
+  });
+
+  it.each([
+    ['https://h/', { https_proxy: 'a', HTTPS_PROXY: 'b' }, 'a'],
+    ['https://h/', { https_proxy: '', HTTPS_PROXY: 'b' }, 'b'],
+    ['https://h/', { http_proxy: 'a' }, undefined],
+    ['http://h/', { https_proxy: 'a' }, undefined],
+    ['http://h/', { HTTP_PROXY: 'a', ALL_PROXY: 'b' }, 'a'],
+    ['https://h/', { ALL_PROXY: 'b' }, 'b'],
+    ['https://h/', { all_proxy: 'b', no_proxy: '*' }, undefined],
+    ['https://h/', { all_proxy: 'b', no_proxy: 'x, H ,y' }, undefined],
+    ['https://a.h/', { all_proxy: 'b', no_proxy: 'h' }, undefined],
+    ['https://a.h/', { all_proxy: 'b', no_proxy: '.h' }, undefined],
+    ['https://a.h/', { all_proxy: 'b', no_proxy: '*.h' }, undefined],
+    ['https://ah/', { all_proxy: 'b', no_proxy: 'h' }, 'b'],
+    ['https://h/', { all_proxy: 'b', no_proxy: 'a.h' }, 'b'],
+    ['https://h/', { all_proxy: 'b', no_proxy: 'h:443' }, undefined],
+    ['https://h:444/', { all_proxy: 'b', no_proxy: 'h:443' }, 'b'],
+    ['https://[::1]/', { all_proxy: 'b', no_proxy: '::1' }, undefined],
+    ['https://[::1]/', { all_proxy: 'b', no_proxy: '[::1]:443' }, undefined],
+    ['https://[::1]/', { all_proxy: 'b', no_proxy: '[::1]:444' }, 'b'],
+    ['https://h/', {}, undefined],
+  ])('for %s with %j it is %s', (url, env, expected) => {
+    expect(chooseProxy(new URL(url), env)?.hostname).toBe(expected);
   });
 
   it('NO_PROXY keeps hosts away from it', async () => {

@@ -24,7 +24,7 @@ describe('one request carries the firmware', () => {
     expect(upload?.sha256).toBe(digest.toString('hex'));
     expect(upload?.headers).toEqual({
       host: `127.0.0.1:${server.port}`,
-      connection: 'keep-alive',
+      connection: 'close',
       'content-type': 'application/octet-stream',
       'content-length': '300000',
       'content-digest': `sha-256=:${digest.toString('base64')}:`,

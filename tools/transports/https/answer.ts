@@ -1,9 +1,11 @@
-import { STATUS_CODES } from 'node:http';
+import { displayText } from '../../core/display-text.ts';
 import { DeliveryFailure } from '../../core/release/delivery.ts';
 
 /** What a server said. */
 export interface HttpAnswer {
   readonly status: number;
+  /** The server's own name for the status; may be empty. */
+  readonly reason: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The start of the body. */
@@ -28,10 +30,11 @@ function isRetryable(status: number): boolean {
   return status === 408 || status === 425 || status === 429 || status >= 500;
 }
 
-/** `413 Content Too Large`, as far as the status has a name. */
-export function statusText(status: number): string {
-  const name = STATUS_CODES[status];
-  return name === undefined ? String(status) : `${status} ${name}`;
+const longestReason = 80;
+
+/** `413 Payload Too Large`, in the server's words. */
+export function statusText({ status, reason }: HttpAnswer): string {
+  return `${status} ${displayText(reason.slice(0, longestReason))}`.trimEnd();
 }
 
 /** The failure that an answer other than 2xx means. */
@@ -43,7 +46,7 @@ export function toHttpFailure(destination: string, answer: HttpAnswer, now: Date
   const retryAfterMs = retryable ? parseRetryAfter(headers['retry-after'], now) : undefined;
   return new DeliveryFailure(
     unauthorized ? 'unauthorized' : 'http-status',
-    `${destination} answered ${statusText(status)}${excerpt === '' ? '' : `: ${excerpt}`}`,
+    `${destination} answered ${statusText(answer)}${excerpt === '' ? '' : `: ${excerpt}`}`,
     {
       hint:
         hints[status] ??

@@ -1,10 +1,11 @@
-import { OtaError } from '../../core/errors.ts';
-import { DeliveryFailure, type Payload } from '../../core/release/delivery.ts';
-import { startDeadline } from '../deadline.ts';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Payload } from '../../core/release/delivery.ts';
+import { createChange } from '../change.ts';
+import { type Deadline, startDeadline } from '../deadline.ts';
 import { toNetworkFailure } from '../network-failure.ts';
 import type { HttpAnswer } from './answer.ts';
 import type { RequestBody } from './body.ts';
-import { createDispatcher, type DispatcherOptions } from './dispatcher.ts';
+import { openRoute, type Route, type RouteOptions } from './route.ts';
 import { peerOfUrl } from './url.ts';
 
 export interface HttpRequest {
@@ -20,8 +21,10 @@ export interface HttpExchange extends HttpAnswer {
   readonly sentBytes: number;
 }
 
-/** So much of an answer is read: enough for an excerpt. */
-const answerBytes = 4096;
+export interface ConnectionOptions extends RouteOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
 
 /**
  * One request, one answer, on a connection of its own. An answer that comes before the body is through
@@ -31,14 +34,43 @@ const answerBytes = 4096;
  */
 export async function exchange(
   request: HttpRequest,
-  connection: DispatcherOptions & { readonly signal: AbortSignal },
+  connection: ConnectionOptions,
   onSent: (bytes: number) => void,
 ): Promise<HttpExchange> {
-  const { url, method, headers, body, payload } = request;
   const { timeoutMs, signal } = connection;
-  const peer = peerOfUrl(url);
-  const dispatcher = await createDispatcher(connection);
+  const peer = peerOfUrl(request.url);
   const deadline = startDeadline({ peer, timeoutMs, signal, doing: 'connecting' });
+  let route: Route | undefined;
+  try {
+    route = await openRoute(request.url, connection, deadline.signal);
+    return await converse(route, request, deadline, onSent);
+  } catch (error) {
+    if (deadline.signal.aborted) throw deadline.signal.reason;
+    throw toNetworkFailure(error, peer);
+  } finally {
+    route?.socket.destroy();
+    deadline.stop();
+  }
+}
+
+async function converse(
+  route: Route,
+  { url, method, headers, body, payload }: HttpRequest,
+  deadline: Deadline,
+  onSent: (bytes: number) => void,
+): Promise<HttpExchange> {
+  const { request } = await import('node:http');
+  const length = { 'Content-Length': String(body.lengthBytes) };
+  const sending = request({
+    createConnection: () => route.socket,
+    method,
+    path: route.target,
+    headers: { Host: url.host, ...headers, ...route.headers, ...length },
+  });
+  const outcome = watch(sending, deadline.signal);
+  // In a TLS record of their own: the body would be shifted against its records, and a server that reads
+  // record by record (nginx) would need a quarter more time.
+  sending.flushHeaders();
   let sentBytes = 0;
   const track = (sent: number) => {
     sentBytes = sent;
@@ -46,58 +78,71 @@ export async function exchange(
     deadline.touch(sent, all ? 'waiting for the answer' : 'sending the firmware');
     onSent(sent);
   };
-  try {
-    const answer = await dispatcher.request({
-      origin: url.origin,
-      path: `${url.pathname}${url.search}`,
-      method: method as 'PUT',
-      headers: { ...headers, 'Content-Length': String(body.lengthBytes) },
-      body: body.chunks(payload, deadline.signal, track) as never,
-      signal: deadline.signal,
-    });
-    const sentBefore = sentBytes;
-    return {
-      status: answer.statusCode,
-      headers: answer.headers,
-      text: await readStart(answer.body),
-      sentBytes: sentBefore,
-    };
-  } catch (error) {
-    if (deadline.signal.aborted) throw deadline.signal.reason;
-    throw error instanceof OtaError ? error : explain(error, peer);
-  } finally {
-    deadline.stop();
-    await dispatcher.destroy();
+  for await (const chunk of body.chunks(payload, deadline.signal, track)) {
+    if (outcome.settled()) break;
+    sending.write(chunk);
+    while (sending.writableNeedDrain && !outcome.settled()) await outcome.change();
   }
+  if (!outcome.settled()) sending.end();
+  const answer = await outcome.answer();
+  const { statusCode: status = 0, statusMessage: reason = '' } = answer;
+  const sentBefore = sentBytes;
+  return {
+    status,
+    reason,
+    headers: answer.headers,
+    text: await readStart(answer),
+    sentBytes: sentBefore,
+  };
 }
 
+/** What has become of a request so far. */
+interface Outcome {
+  settled(): boolean;
+  change(): Promise<void>;
+  /** @throws why there will be none */
+  answer(): Promise<IncomingMessage>;
+}
+
+function watch(sending: ClientRequest, signal: AbortSignal): Outcome {
+  const change = createChange();
+  let received: IncomingMessage | undefined;
+  let failure: Error | undefined;
+  sending.on('response', (answer) => {
+    received = answer;
+    change.notify();
+  });
+  sending.on('error', (error) => {
+    failure = error;
+    change.notify();
+  });
+  sending.on('drain', change.notify);
+  signal.addEventListener('abort', () => sending.destroy(signal.reason), { once: true });
+  const settled = () => received !== undefined || failure !== undefined;
+  return {
+    settled,
+    change: change.wait,
+    async answer() {
+      while (!settled()) await change.wait();
+      if (received === undefined) throw failure;
+      return received;
+    },
+  };
+}
+
+/** So much of an answer is read: enough for an excerpt. */
+const answerBytes = 4096;
+
 /** The status is what counts: a body that breaks off is taken as far as it came. */
-async function readStart(body: AsyncIterable<Buffer>): Promise<string> {
+async function readStart(answer: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    for await (const chunk of body) {
+    for await (const chunk of answer) {
       chunks.push(chunk);
       bytes += chunk.length;
       if (bytes >= answerBytes) break;
     }
   } catch {}
   return Buffer.concat(chunks).subarray(0, answerBytes).toString('utf8');
-}
-
-function explain(error: unknown, peer: string): OtaError {
-  const proxy = error instanceof Error && /^Proxy response \((\d+)\)/.exec(error.message);
-  if (!proxy) return toNetworkFailure(error, peer);
-  const denied = proxy[1] === '407';
-  return new DeliveryFailure(
-    denied ? 'unauthorized' : 'connection-failed',
-    `the proxy refused to connect to ${peer}: status ${proxy[1]}`,
-    {
-      hint: denied
-        ? 'Put user and password of the proxy into the proxy variable.'
-        : 'Check HTTPS_PROXY and NO_PROXY, and the rules of the proxy.',
-      retryable: Number(proxy[1]) >= 500,
-      cause: error,
-    },
-  );
 }

@@ -30,7 +30,7 @@ export function parseRedirect(
   if (changing.has(status)) {
     throw refused(
       from,
-      `answered ${statusText(status)}${target === undefined ? '' : ` to ${show(target, from)}`}`,
+      `answered ${statusText(answer)}${target === undefined ? '' : ` to ${show(target, from)}`}`,
       'Such a redirect loses the firmware. Set `url` to the final address, or have the server answer 307 or 308.',
     );
   }

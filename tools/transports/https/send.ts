@@ -39,7 +39,7 @@ export async function sendOverHttps(
     const headers = requestHeaders(plan, body, facts, trusted);
     const answer = await exchange(
       { url, method: plan.method, headers, body, payload },
-      { env, tls, verify: plan.verify, timeoutMs, signal },
+      { env, tls: { ...tls, verify: plan.verify }, timeoutMs, signal },
       progress,
     );
     const redirect = parseRedirect(url, answer, followed);
@@ -89,7 +89,7 @@ function toReceipt(
   if (answer.sentBytes < facts.sizeBytes) {
     throw new DeliveryFailure(
       'http-status',
-      `${destination} answered ${statusText(answer.status)} after ${answer.sentBytes} of ${facts.sizeBytes} bytes`,
+      `${destination} answered ${statusText(answer)} after ${answer.sentBytes} of ${facts.sizeBytes} bytes`,
       { hint: 'The server cannot have the whole firmware. Its log tells more.', retryable: true },
     );
   }
@@ -99,7 +99,7 @@ function toReceipt(
   return {
     sentBytes: facts.sizeBytes,
     warnings: unchecked ? ['the certificate of the server was not checked (verify: false)'] : [],
-    answer: `${statusText(answer.status)}${words}`,
+    answer: `${statusText(answer)}${words}`,
   };
 }
 

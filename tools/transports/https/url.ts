@@ -37,10 +37,20 @@ export function basicAuthorization(url: URL): string | undefined {
   return `Basic ${Buffer.from(pair).toString('base64')}`;
 }
 
+/** The host of a URL; an IPv6 address without its brackets. */
+export function hostOfUrl(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, '');
+}
+
+/** The port of a URL, written or not. */
+export function portOfUrl(url: URL): number {
+  if (url.port !== '') return Number(url.port);
+  return url.protocol === 'https:' ? 443 : 80;
+}
+
 /** `host:port` of a URL, the port always written. */
 export function peerOfUrl(url: URL): string {
-  const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
-  return `${url.hostname}:${port}`;
+  return `${url.hostname}:${portOfUrl(url)}`;
 }
 
 function encodeUrlValue(value: string): string {

@@ -1,11 +1,9 @@
-import net from 'node:net';
 import type { Duplex } from 'node:stream';
-import tls from 'node:tls';
 import type { OtaError } from '../../core/errors.ts';
 import { DeliveryFailure } from '../../core/release/delivery.ts';
 import { toNetworkFailure } from '../network-failure.ts';
+import { prepareSocket } from '../socket.ts';
 import type { TlsFiles } from '../tls-files.ts';
-import { deferWriteErrors } from '../write-errors.ts';
 import { type Broker, peerOf } from './broker-url.ts';
 
 export interface ConnectionOptions {
@@ -21,15 +19,10 @@ export interface ConnectionOptions {
  */
 export async function prepareConnection(options: ConnectionOptions): Promise<() => Duplex> {
   const { broker } = options;
-  const { host, port } = broker;
-  if (broker.protocol === 'ws' || broker.protocol === 'wss') return prepareWebSocket(options);
-  if (!broker.tls) {
-    return () => deferWriteErrors(net.connect({ host, port, noDelay: true }));
-  }
-  // RFC 6066 §3: an address is not a server name.
-  const servername = net.isIP(host) === 0 ? { servername: host } : {};
-  const settings = { host, port, ...servername, ...tlsOptions(options) };
-  return () => deferWriteErrors(tls.connect(settings).setNoDelay(true));
+  const { host, port, protocol } = broker;
+  if (protocol === 'ws' || protocol === 'wss') return prepareWebSocket(options);
+  const tls = broker.tls ? { tls: { ...options.tls, verify: !options.insecure } } : {};
+  return prepareSocket({ host, port, ...tls });
 }
 
 /** MQTT 5 §6: WebSocket with the subprotocol `mqtt`; packets may straddle frames. */
@@ -38,7 +31,7 @@ async function prepareWebSocket(options: ConnectionOptions): Promise<() => Duple
   const { broker } = options;
   const url = `${broker.protocol}://${peerOf(broker)}${broker.path}`;
   const settings = {
-    ...(broker.tls ? tlsOptions(options) : {}),
+    ...(broker.tls ? { ...options.tls, rejectUnauthorized: !options.insecure } : {}),
     perMessageDeflate: false,
     maxPayload: maximumAnswerBytes,
   };
@@ -47,10 +40,6 @@ async function prepareWebSocket(options: ConnectionOptions): Promise<() => Duple
 
 /** No broker has more than this to say to a client that only publishes. */
 export const maximumAnswerBytes = 65_536;
-
-function tlsOptions(options: ConnectionOptions): tls.ConnectionOptions {
-  return { ...options.tls, rejectUnauthorized: !options.insecure };
-}
 
 /**
  * What an error of the stream means. Here every error comes from the network: one without a known code is

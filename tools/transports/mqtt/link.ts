@@ -1,7 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { IDisconnectPacket, Packet, Parser } from 'mqtt-packet';
 import { DeliveryFailure } from '../../core/release/delivery.ts';
+import { createChange } from '../change.ts';
 import type { Deadline } from '../deadline.ts';
+import { loadCodec } from './codec.ts';
 import { maximumAnswerBytes, toConnectionFailure } from './connection.ts';
 import { reason, refusal } from './reasons.ts';
 
@@ -35,7 +37,7 @@ export interface LinkOptions {
 
 /** Opens a stream and speaks MQTT over it. */
 export async function createLink(options: LinkOptions): Promise<Link> {
-  const { parser, generate } = await import('mqtt-packet');
+  const { parser, generate } = await loadCodec();
   const { version } = options;
   const stream = options.open();
   const state = createState(stream);
@@ -96,7 +98,7 @@ interface LinkState {
 }
 
 function createState(stream: Duplex): LinkState {
-  let wake = () => {};
+  const change = createChange();
   const state: LinkState = {
     asked: 'the connection',
     inbox: [],
@@ -106,16 +108,13 @@ function createState(stream: Duplex): LinkState {
     fail(error) {
       state.failure ??= error;
       stream.destroy();
-      wake();
+      change.notify();
     },
     throwIfBroken() {
       if (state.failure !== undefined) throw state.failure;
     },
-    change: () =>
-      new Promise((resolve) => {
-        wake = resolve;
-      }),
-    changed: () => wake(),
+    change: change.wait,
+    changed: change.notify,
   };
   return state;
 }

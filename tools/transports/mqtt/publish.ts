@@ -3,6 +3,7 @@ import type { IPublishPacket } from 'mqtt-packet';
 import { DeliveryFailure } from '../../core/release/delivery.ts';
 import type { Deadline } from '../deadline.ts';
 import { slicesOf } from '../slices.ts';
+import { loadCodec } from './codec.ts';
 import { type Link, unexpectedPacket } from './link.ts';
 import { createPublishHead, type PublishHead } from './publish-packet.ts';
 import { reason, refusal } from './reasons.ts';
@@ -112,7 +113,7 @@ async function encodeHead(
   packetId: number,
   version: 4 | 5,
 ): Promise<PublishHead> {
-  const { generate } = await import('mqtt-packet');
+  const { generate } = await loadCodec();
   const { topic, qos, retain, properties, sizeBytes } = message;
   const empty = generate(
     {
