@@ -3,15 +3,13 @@
  * modules, with validators compiled from `schemas/` ahead of time.
  */
 import { execFileSync } from 'node:child_process';
-import { chmod, copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { chmod, copyFile, readdir, readFile, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import standaloneModule from 'ajv/dist/standalone/index.js';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import packageJson from '../package.json' with { type: 'json' };
 import { ajvOptions } from '../tools/core/compile-schema.ts';
-import { buildImage } from '../tools/core/image/build-image.ts';
 
 const schemaFolder = new URL('../schemas/', import.meta.url);
 
@@ -146,32 +144,12 @@ await build({
 });
 await copyFile('scripts/launcher.cjs', 'dist/cli.cjs');
 await chmod('dist/cli.cjs', 0o755);
-await writeCodeCache();
+writeCodeCache();
 
-/** Runs an ordinary packaging, so that the cache holds the functions which that uses. */
-async function writeCodeCache(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'ota-build-'));
-  const manifest = {
-    schema_version: 1,
-    product: { name: 'cache', hardware: 'esp32s3' },
-    versions: [],
-  };
-  await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifest));
-  const image = buildImage({ chip: 'esp32s3', project: 'cache', version: '1.0.0' });
-  await writeFile(join(folder, 'app.bin'), image);
-  const words = [
-    '--manifest',
-    'manifest.json',
-    '--binary',
-    'app.bin',
-    '--version',
-    '1.0.0',
-    '--update-manifest',
-  ];
-  const cli = resolve('dist/cli.cjs');
-  execFileSync(process.execPath, [cli, 'package', ...words], {
-    cwd: folder,
+/** Runs the demonstration, so that the cache holds the functions that packaging and deploying use. */
+function writeCodeCache(): void {
+  execFileSync(process.execPath, ['dist/cli.cjs', 'demo'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, OTA_BUILD_CODE_CACHE: resolve('dist/main.cache') },
   });
-  await rm(folder, { recursive: true });
 }
