@@ -28,6 +28,8 @@ export interface ScriptedBroker {
   readonly packets: readonly Packet[];
   /** Resolves when a packet of this kind has arrived. */
   arrival(cmd: Packet['cmd']): Promise<void>;
+  /** Resolves when every client that has connected is gone again. */
+  departure(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -50,6 +52,13 @@ export async function createScriptedBroker(script: BrokerScript = {}): Promise<S
     packets,
     async arrival(cmd) {
       if (!packets.some((packet) => packet.cmd === cmd)) await once(server, `packet-${cmd}`);
+    },
+    async departure() {
+      // Our half of a connection stays open; theirs is at its end.
+      const there = [...sockets].filter((socket) => !socket.readableEnded && !socket.destroyed);
+      await Promise.all(
+        there.map((socket) => Promise.race([once(socket, 'end'), once(socket, 'close')])),
+      );
     },
     close: () =>
       new Promise((resolve) => {

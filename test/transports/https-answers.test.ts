@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { DeliveryFailure } from '../../tools/core/release/delivery.ts';
@@ -151,6 +152,17 @@ describe('an answer before the upload is through', () => {
       expect(error).toMatchObject({ code: 'http-status', retryable: false });
       expect(error.message).toContain('413 Content Too Large: too big');
     }
+  });
+
+  it('ends the connection, also when the server would keep it', async () => {
+    const sockets: Socket[] = [];
+    const url = await rawServer((socket) => {
+      sockets.push(socket);
+      socket.resume();
+      socket.write(tooLarge);
+    });
+    await failureOf(sendHttps({ url }, { bytes }));
+    for (const socket of sockets) if (!socket.closed) await once(socket, 'close');
   });
 
   it('success is not believed: the server cannot have the whole firmware', async () => {

@@ -46,6 +46,7 @@ describe('the settings in force', () => {
       method: 'patch',
       headers: {
         'X-Auth': 'hunter2',
+        'X-Mine': 'hunter2',
         'X-Device-Group': 'beta',
         'x-api-key': 'hunter2',
         Accept: 'text/plain',
@@ -65,6 +66,7 @@ describe('the settings in force', () => {
       method: 'PATCH',
       headers: {
         'X-Auth': '***',
+        'X-Mine': '***',
         'X-Device-Group': 'beta',
         'x-api-key': '***',
         Accept: 'text/plain',

@@ -68,6 +68,14 @@ describe('redirects', () => {
     expect(again?.headers).not.toHaveProperty('x-mine');
   });
 
+  it('a redirect within the other origin does not bring them back', async () => {
+    const far = await receiver({ replies: [to('/further')] });
+    const near = await receiver({ replies: [to(far.url)] });
+    await sendHttps({ url: near.url, headers: { 'X-Mine': 'hunter2' } });
+    expect(far.uploads.map(({ path }) => path)).toEqual(['/', '/further']);
+    for (const { headers } of far.uploads) expect(headers).not.toHaveProperty('x-mine');
+  });
+
   it('no client certificate is shown to another origin', async () => {
     const far = await receiver({ tls: { ...good, clientCa: ca } });
     const near = await receiver({ tls: { ...good, clientCa: ca }, replies: [to(`${far.url}/`)] });

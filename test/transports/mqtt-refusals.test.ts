@@ -76,6 +76,12 @@ describe('what the broker allows is checked before the message is sent', () => {
     expect(hasPublished(broker.packets)).toBe(false);
   });
 
+  it('and the broker is left when it allows too little', async () => {
+    const broker = await scriptedBroker({ connack: { properties: { maximumQoS: 0 } } });
+    await failureOf(sendMqtt({ broker: broker.url, ...fw }));
+    await broker.departure();
+  });
+
   it('a packet of exactly the maximum size is sent, one byte more is not', async () => {
     // Fixed header 4, topic 2 + 2, packet id 2, properties 2 + 148, and the firmware.
     const error = await failureOf(sizeLimited(1));
