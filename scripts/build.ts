@@ -3,13 +3,15 @@
  * modules, with validators compiled from `schemas/` ahead of time.
  */
 import { execFileSync } from 'node:child_process';
-import { chmod, copyFile, readdir, readFile, rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { chmod, copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import standaloneModule from 'ajv/dist/standalone/index.js';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import packageJson from '../package.json' with { type: 'json' };
 import { ajvOptions } from '../tools/core/compile-schema.ts';
+import { buildImage } from '../tools/core/image/build-image.ts';
 
 const schemaFolder = new URL('../schemas/', import.meta.url);
 
@@ -72,6 +74,8 @@ const bundled = new Set([
   'tmp',
   'execa',
   'proper-lockfile',
+  'mqtt-packet',
+  'cli-progress',
 ]);
 /** Many small files: loaded as one file of its own by the command that needs it, in half the time. */
 const vendored = ['undici'];
@@ -144,12 +148,27 @@ await build({
 });
 await copyFile('scripts/launcher.cjs', 'dist/cli.cjs');
 await chmod('dist/cli.cjs', 0o755);
-writeCodeCache();
+await writeCodeCaches();
 
-/** Runs the demonstration, so that the cache holds the functions that packaging and deploying use. */
-function writeCodeCache(): void {
-  execFileSync(process.execPath, ['dist/cli.cjs', 'demo'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, OTA_BUILD_CODE_CACHE: resolve('dist/main.cache') },
-  });
+/**
+ * Keeps what real runs compile: one cache for packaging, which must not be felt, and one for the rest, from the
+ * demonstration, which packages and deploys.
+ */
+async function writeCodeCaches(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'ota-build-'));
+  const product = { name: 'cache', hardware: 'esp32s3' };
+  const manifest = { schema_version: 1, product, versions: [] };
+  await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifest));
+  const image = buildImage({ chip: 'esp32s3', project: 'cache', version: '1.0.0' });
+  await writeFile(join(folder, 'app.bin'), image);
+  const packaging = ['--manifest', 'manifest.json', '--binary', 'app.bin', '--version', '1.0.0'];
+  const cli = resolve('dist/cli.cjs');
+  for (const words of [['package', ...packaging, '--update-manifest'], ['demo']]) {
+    execFileSync(process.execPath, [cli, ...words], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, OTA_BUILD_CODE_CACHE: '1' },
+    });
+  }
+  await rm(folder, { recursive: true });
 }

@@ -8,9 +8,11 @@ const { join } = require('node:path');
 const { Script } = require('node:vm');
 
 const filename = join(__dirname, 'main.js');
+// Packaging runs at every build: its cache holds nothing else.
+const cacheFile = join(__dirname, process.argv[2] === 'package' ? 'package.cache' : 'main.cache');
 let cachedData;
 try {
-  cachedData = readFileSync(join(__dirname, 'main.cache'));
+  cachedData = readFileSync(cacheFile);
 } catch {
   // Not there: slower, but right.
 }
@@ -20,7 +22,5 @@ script.runInThisContext()(createRequire(filename), filename);
 if (process.env.OTA_BUILD_CODE_CACHE !== undefined) {
   // Set by scripts/build.ts only: keeps what this run compiled.
   const { writeFileSync } = require('node:fs');
-  process.on('exit', () =>
-    writeFileSync(process.env.OTA_BUILD_CODE_CACHE, script.createCachedData()),
-  );
+  process.on('exit', () => writeFileSync(cacheFile, script.createCachedData()));
 }
