@@ -23,6 +23,15 @@ describe('a firmware file', () => {
     expect((await rejection(findBinary(join(folder, 'empty')))).code).toBe('binary-empty');
   });
 
+  it('that is there but cannot be opened is named so', async () => {
+    const folder = await createFolder();
+    await symlink('loop.bin', join(folder, 'loop.bin')); // the system gives up: ELOOP
+    expect(await rejection(findBinary(join(folder, 'loop.bin')))).toMatchObject({
+      code: 'binary-unreadable',
+      message: expect.stringContaining('ELOOP'),
+    });
+  });
+
   it('is read once, in order, with size and hash', async () => {
     const bytes = new Uint8Array(3 * 1024 * 1024 + 17).map((_, index) => index % 251);
     const folder = await createFolder({ 'app.bin': bytes });
