@@ -60,7 +60,13 @@ export function createCommandSigner(options: CommandSignerOptions): Signer {
 async function run(words: readonly string[], options: CommandSignerOptions): Promise<Uint8Array> {
   const { execa } = await import('execa');
   const [program = '', ...args] = words;
-  const deadline = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]);
+  // Not AbortSignal.any over AbortSignal.timeout: Node 20 may collect the inner signal, and it never fires.
+  const stop = new AbortController();
+  const deadline = stop.signal;
+  const abort = (): void => stop.abort();
+  const timer = setTimeout(abort, options.timeoutMs);
+  if (options.signal.aborted) abort();
+  options.signal.addEventListener('abort', abort, { once: true });
   const subprocess = execa(program, args, {
     cwd: options.cwd,
     env: options.env,
@@ -78,7 +84,10 @@ async function run(words: readonly string[], options: CommandSignerOptions): Pro
     subprocess.stdout.destroy();
     subprocess.stderr.destroy();
   });
-  const result = await subprocess;
+  const result = await subprocess.finally(() => {
+    clearTimeout(timer);
+    options.signal.removeEventListener('abort', abort);
+  });
   if (options.signal.aborted) throw new OtaError('cancelled', 'cancelled while signing');
   if (deadline.aborted) throw failure(words, `gave no answer within ${options.timeoutMs / 1000} s`);
   if (result.isMaxBuffer) throw failure(words, `printed more than ${largestOutputBytes} bytes`);
