@@ -15,6 +15,8 @@ export default defineConfig({
           isolate: false,
           // They wait for servers more than they compute.
           maxWorkers: 6,
+          // A port that was just given back can be handed to a neighbour: once more settles it.
+          retry: 1,
         },
       },
       {

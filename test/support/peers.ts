@@ -41,9 +41,20 @@ export async function createSilentUdpServer(): Promise<SilentServer> {
   };
 }
 
-/** A port at which nothing listens. */
+/**
+ * A port that nothing listens on. It lies below the range from which systems take ports for `listen(0)` and for
+ * outgoing connections (32768 on Linux), so that no test that runs beside this one is given it meanwhile.
+ */
 export async function findClosedPort(): Promise<number> {
-  const server = await createSilentServer();
-  await server.close();
-  return server.port;
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 8000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
