@@ -15,7 +15,8 @@ export default defineConfig({
           isolate: false,
           // They wait for servers more than they compute.
           maxWorkers: 6,
-          // A port that was just given back can be handed to a neighbour: once more settles it.
+          // A stopgap: two tests that expect a refused connection failed once each beside others, and the cause
+          // is not proven (a port given back and taken by a neighbour?). Run with --retry=0 to look for it.
           retry: 1,
         },
       },
