@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** A server as a process of its own, in a folder of its own. */
@@ -46,7 +46,7 @@ process.once('exit', () => {
 
 /** Starts a server and waits until it listens. A program that is missing fails, it does not skip. */
 export async function startChildServer(options: ChildServerOptions): Promise<ChildServer> {
-  const folder = await mkdtemp(join(tmpdir(), `ota-${options.command}-`));
+  const folder = await mkdtemp(join(tmpdir(), `ota-${basename(options.command)}-`));
   const args = await options.configure(folder);
   let output = '';
   let child = await launch().catch(async (error) => {
