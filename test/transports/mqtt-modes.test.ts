@@ -153,8 +153,77 @@ describe('mode chunked', () => {
       }),
     );
     expect(await failureOf(first)).toMatchObject({ code: 'cancelled' });
-    await deliveryOf(channel).send(payloadOf(image, facts), sendContext(live));
+    const sent = () => broker.published.filter(({ topic }) => topic === 'fw/chunk').length;
+    const before = sent();
+    const receipt = await deliveryOf(channel).send(payloadOf(image, facts), sendContext(live));
+    const whole = Math.ceil(image.length / 4096);
+    const [, chunks] = /^1 devices have it, after 1 round; .* (\d+) chunks sent$/.exec(
+      receipt.answer ?? '',
+    ) ?? ['', ''];
+    expect(Number(chunks)).toBeLessThanOrEqual(whole - before);
+    // What the first publisher had on its way when it was cut off comes besides.
+    expect(sent()).toBeLessThanOrEqual(whole + 1);
     await expect.poll(() => fleet.versions(), { timeout: 5000 }).toEqual({ '1.1.0': 1 });
+  }, 20_000);
+
+  it('keeps the manifest for the next run when somebody has not got it', async () => {
+    const broker = await testBroker();
+    const channel = channelFor(broker.url, { devices: ['dev-0000'], deadline: 0.3 });
+    const send = (more: Record<string, unknown> = {}) =>
+      deliveryOf({ ...channel, ...more }).send(payloadOf(image, facts), sendContext(live));
+    expect(await failureOf(send())).toMatchObject({ code: 'chunks-incomplete' });
+    const fleet = await testFleet(broker.url, 1, { source: 'push', topic: 'fw' });
+    const receipt = await send({ deadline: 20 });
+    expect(receipt.answer).toContain('went on with an earlier run');
+    const last = () => broker.published.findLast(({ topic }) => topic === 'fw/manifest')?.payload;
+    await expect.poll(last).toHaveLength(0);
+    await expect.poll(() => fleet.versions(), { timeout: 5000 }).toEqual({ '1.1.0': 1 });
+  }, 20_000);
+
+  it('asks first after a cut, and hears of devices that have finished meanwhile', async () => {
+    const broker = await testBroker();
+    const fleet = await testFleet(broker.url, 2, { source: 'push', topic: 'fw', version: '1.1.0' });
+    const devices = fleet.devices.map(({ name }) => name);
+    const keep = deliveryOf(channelFor(broker.url, { settle: 0.05, retain: true }));
+    await keep.send(payloadOf(image, facts), sendContext(live));
+    const sent = () => broker.published.filter(({ topic }) => topic === 'fw/chunk').length;
+    const before = sent();
+    const receipt = await deliveryOf(channelFor(broker.url, { devices })).send(
+      payloadOf(image, facts),
+      sendContext(live),
+    );
+    expect(sent()).toBe(before);
+    expect(receipt.answer).toMatch(/^2 devices have it, after 0 rounds; .* 0 chunks sent$/);
+  });
+
+  it('hears at once from a device that cannot take the firmware', async () => {
+    const broker = await testBroker();
+    const profile = { source: 'push', topic: 'fw', slot_bytes: 65_536 };
+    await testFleet(broker.url, 1, profile);
+    const sending = deliveryOf(channelFor(broker.url, { devices: ['dev-0000'] })).send(
+      payloadOf(image, facts),
+      sendContext(live),
+    );
+    expect(await failureOf(sending)).toMatchObject({
+      code: 'chunks-incomplete',
+      details: ['dev-0000: 100000 bytes do not fit the slot'],
+    });
+  });
+
+  it('is tried again by a device that failed, when a publisher begins again', async () => {
+    const broker = await testBroker();
+    const faults = [{ fault: 'fail_at', percent: 50, count: 1 }];
+    await testFleet(broker.url, 1, { source: 'push', topic: 'fw', faults });
+    const channel = channelFor(broker.url, { devices: ['dev-0000', 'gone'], deadline: 2 });
+    const send = () =>
+      failureOf(deliveryOf(channel).send(payloadOf(image, facts), sendContext(live)));
+    const sent = () => broker.published.filter(({ topic }) => topic === 'fw/chunk').length;
+    await send();
+    const before = sent();
+    expect(await send()).toMatchObject({
+      details: ['dev-0000: a flash sector is broken', 'gone: no answer'],
+    });
+    expect(sent() - before).toBe(Math.ceil(image.length / 4096));
   }, 20_000);
 
   it('is refused when a chunk does not fit a packet or there would be too many', async () => {

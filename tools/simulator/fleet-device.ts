@@ -31,6 +31,7 @@ export interface VirtualDevice {
 
 /** An hour of uptime before the test begins, so that a boot is seen. */
 const firstUptimeS = 3600;
+const upToDate = 'No update available';
 
 /** Boots a device: it connects, says what it runs, and waits for commands. */
 export async function startDevice(options: DeviceOptions): Promise<VirtualDevice> {
@@ -111,7 +112,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
     const offer = await source.look(signal);
     const refusal = refuse(offer, command.force);
     state.available = refusal === undefined ? offer.expected.version : '';
-    if (refusal === 'No update available' || command.action === 'check') {
+    if (refusal === upToDate || command.action === 'check') {
       return await say('idle', refusal ?? `Version ${offer.expected.version} is available`);
     }
     if (refusal !== undefined) throw new DeviceError('ESP_ERR_INVALID_VERSION', refusal);
@@ -122,7 +123,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
   function refuse({ expected, minVersion }: Offer, force: boolean): string | undefined {
     if (force) return;
     const order = compareVersions(expected.version, state.version);
-    if (order === 0) return 'No update available';
+    if (order === 0) return upToDate;
     if (order < 0) return `${expected.version} is older than ${state.version}`;
     if (minVersion !== undefined && compareVersions(state.version, minVersion) < 0) {
       return `${expected.version} needs ${minVersion} first`;
@@ -180,6 +181,18 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
     }
   }
 
+  /** What comes by itself may be declined. */
+  async function consider(offer: Offer): Promise<void> {
+    const refusal = refuse(offer, false);
+    if (refusal !== undefined) return offer.decline?.(refusal === upToDate ? undefined : refusal);
+    try {
+      await install(offer);
+    } catch (error) {
+      if (!(error instanceof PowerCut)) offer.decline?.((error as Error).message);
+      throw error;
+    }
+  }
+
   async function goBack(): Promise<void> {
     if (state.previous === '0.0.0') throw new DeviceError('ESP_ERR_NOT_FOUND', 'no other image');
     const { version, previous } = state;
@@ -218,9 +231,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
     },
     offer(offer) {
       if (has('silent')) return;
-      enqueue(async () => {
-        if (refuse(offer, false) === undefined) await install(offer);
-      });
+      enqueue(() => consider(offer));
     },
     close: () => client.close(),
   };

@@ -17,6 +17,8 @@ export interface Offer {
   readonly expected: ExpectedImage;
   readonly minVersion?: string;
   fetch(slot: ImageSlot, onBytes: () => Promise<void>, signal: AbortSignal): Promise<void>;
+  /** The device does not take it: it runs it already, or `why` not. */
+  decline?(why: string | undefined): void;
 }
 
 /** Asks for `version.json` beside the firmware, then downloads what it names. */

@@ -6,6 +6,7 @@ import {
   createHttpsSource,
   createPullSource,
   type FirmwareSource,
+  type Offer,
   offerOf,
 } from './fleet-download.ts';
 import { deviceName, type FleetProfile } from './fleet-profile.ts';
@@ -87,7 +88,12 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   ): Promise<VirtualDevice> {
     const name = deviceName(profile, index);
     const fault = profile.faults[index];
-    const current: { device?: VirtualDevice } = {};
+    const current: { device?: VirtualDevice; early?: Offer } = {};
+    // What the broker has kept comes while the device still boots.
+    const offer = (found: Offer) => {
+      if (current.device === undefined) current.early = found;
+      else current.device.offer(found);
+    };
     const connect = async () => {
       const client = await connectDevice(
         name,
@@ -104,13 +110,13 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
           random,
           signal: deviceSignal,
           ...(loss === undefined ? {} : { loss }),
-          onTransfer: (offer) => queueMicrotask(() => current.device?.offer(offer)),
+          onTransfer: (found) => queueMicrotask(() => offer(found)),
         });
       }
       if (profile.source === 'announce') {
         await client.subscribe(topic, 1, ({ payload }) => {
-          const offer = readAnnouncement(payload, agent);
-          if (offer !== undefined) current.device?.offer(offer);
+          const found = readAnnouncement(payload, agent);
+          if (found !== undefined) offer(found);
         });
       }
       return client;
@@ -125,6 +131,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       signal: deviceSignal,
     });
     current.device = device;
+    if (current.early !== undefined) device.offer(current.early);
     return device;
   }
 }

@@ -95,7 +95,7 @@ function tooLarge(message: string, hint: string): DeliveryFailure {
 }
 
 function toReceipt(outcome: PushOutcome, sizeBytes: number, mode: ChunkedMode): Receipt {
-  const { devices, rounds, expired } = outcome;
+  const { devices, expired } = outcome;
   const incomplete = devices.filter(({ state }) => state !== 'complete');
   const known = incomplete.filter(
     ({ device, state }) => mode.devices.includes(device) || state !== 'silent',
@@ -115,8 +115,13 @@ function toReceipt(outcome: PushOutcome, sizeBytes: number, mode: ChunkedMode): 
   return {
     sentBytes: sizeBytes,
     warnings: devices.length === 0 ? ['no device has answered'] : [],
-    answer: `${devices.length} devices have it, after ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
+    answer: `${devices.length} devices have it, ${describeWay(outcome)}`,
   };
+}
+
+function describeWay({ resumed, rounds, sentChunks }: PushOutcome): string {
+  const after = `after ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`;
+  return resumed ? `${after}; went on with an earlier run, ${sentChunks} chunks sent` : after;
 }
 
 function describeDevice({ device, state, missingChunks, error }: PushDevice): string {
