@@ -11,6 +11,8 @@ export interface ChildServer {
   output(): string;
   /** Ends the process and starts it again with the same configuration; its files stay. */
   restart(): Promise<void>;
+  /** The same with `kill -9`: the process has no time to save anything. */
+  crash(): Promise<void>;
   /** Ends the process and removes the folder. */
   stop(): Promise<void>;
 }
@@ -77,10 +79,10 @@ export async function startChildServer(options: ChildServerOptions): Promise<Chi
     });
     return started;
   }
-  async function end(): Promise<void> {
+  async function end(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGTERM');
+    child.kill(signal);
     const lastResort = setTimeout(() => child.kill('SIGKILL'), 10_000);
     await ended;
     clearTimeout(lastResort);
@@ -91,6 +93,10 @@ export async function startChildServer(options: ChildServerOptions): Promise<Chi
     output: () => output,
     async restart() {
       await end();
+      child = await launch();
+    },
+    async crash() {
+      await end('SIGKILL');
       child = await launch();
     },
     async stop() {
