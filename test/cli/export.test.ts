@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { exportFormats } from '../../tools/core/export/index.ts';
-import { mergeImages } from '../../tools/core/image/merge-images.ts';
+import { mergeImages } from '../../tools/core/image/building/merge-images.ts';
 import { parseImage } from '../../tools/core/image/parse-image.ts';
 import { runOta } from '../support/io.ts';
 import { createKey } from '../support/keys.ts';

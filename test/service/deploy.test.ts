@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { buildImage } from '../../tools/core/image/build-image.ts';
+import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import { runOta } from '../support/io.ts';
 import { adminKey, startService } from '../support/service.ts';
 import { createFolder } from '../support/temporary-workspace.ts';

@@ -2,7 +2,7 @@ import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promis
 import { userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { type ChildServer, runClient, serverEnv, startChildServer } from './child-server.ts';
-import { findClosedPort } from './peers.ts';
+import { findFreePort } from './peers.ts';
 import { createFolder } from './temporary-workspace.ts';
 
 /** What a server needs of the system to take a publication; rsync only when it is there. */
@@ -27,7 +27,7 @@ export interface SshdOptions {
 
 /** Starts OpenSSH's server on a free port of the loopback, as the current user, with keys and a home of its own. */
 export async function startSshd(options: SshdOptions = {}): Promise<RealSshd> {
-  const port = await findClosedPort();
+  const port = await findFreePort();
   if (userInfo().uid === 0) await mkdir('/run/sshd', { recursive: true }); // privilege separation
   const server = await startChildServer({
     // It starts itself again for every connection, and wants to know where it stands.

@@ -5,9 +5,10 @@ import { startServer, tlsServerOptions } from '../../tools/simulator/server.ts';
 import type { TlsFiles } from '../../tools/transports/tls-files.ts';
 import { checkCertificates } from '../../tools/workflows/doctor-certificate.ts';
 import { tlsSamples } from '../support/authority.ts';
+import { holdClosedPort } from '../support/closed-port.ts';
 import { rejection } from '../support/code.ts';
 import { never, testBroker } from '../support/fleet.ts';
-import { createSilentServer, findClosedPort } from '../support/peers.ts';
+import { createSilentServer } from '../support/peers.ts';
 
 const now = new Date();
 const inDays = (days: number) => new Date(now.getTime() + days * 24 * 3600 * 1000);
@@ -72,7 +73,7 @@ describe('a server without a certificate', () => {
     const broker = await testBroker();
     const plain = await look(broker.port);
     expect(plain).toMatchObject({ status: 'failed', remedy: expect.stringContaining('TLS') });
-    const closed = await look(await findClosedPort());
+    const closed = await look(await holdClosedPort());
     expect(closed.message).toContain('ECONNREFUSED');
   });
 
