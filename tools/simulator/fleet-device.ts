@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, parseCommand } from '../core/fleet/command.ts';
 import { type DeviceState, seedStatusCodes } from '../core/fleet/status.ts';
 import { compareVersions } from '../core/version.ts';
@@ -15,6 +14,7 @@ export interface DeviceOptions {
   connect(): Promise<BrokerClient>;
   sourceOf(client: () => BrokerClient): FirmwareSource;
   readonly now: () => number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -35,7 +35,7 @@ const upToDate = 'No update available';
 
 /** Boots a device: it connects, says what it runs, and waits for commands. */
 export async function startDevice(options: DeviceOptions): Promise<VirtualDevice> {
-  const { profile, name, now, signal, fault } = options;
+  const { profile, name, now, sleep, signal, fault } = options;
   const has = (wanted: FaultName) => fault?.name === wanted;
   const state = {
     version: profile.version,
@@ -90,7 +90,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
 
   async function boot(version: string, trial: boolean): Promise<void> {
     await client.close();
-    await sleep(profile.bootMs, undefined, { signal });
+    await sleep(profile.bootMs, signal);
     Object.assign(state, { version, trial, bootedAtMs: now() });
     client = await options.connect();
     await listen();
@@ -143,7 +143,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
     state.previous = before;
     await boot(version, true);
     await say('idle', 'Self-test');
-    await sleep(profile.selfTestMs, undefined, { signal });
+    await sleep(profile.selfTestMs, signal);
     if (has('self_test')) {
       await boot(before, false);
       return await say('rolled_back', 'Self-test failed', { error: 'ESP_ERR_OTA_ROLLBACK_FAILED' });
@@ -162,7 +162,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
       const interrupted = fault !== undefined && told < fault.percent && progress >= fault.percent;
       told = progress;
       await say('downloading', 'Downloading firmware update', { progress });
-      if (has('slow')) await sleep(fault?.delayMs, undefined, { signal });
+      if (has('slow')) await sleep(fault?.delayMs ?? 0, signal);
       if (interrupted) await interrupt(offer);
     };
     await tell();

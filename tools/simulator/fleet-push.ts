@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   decodeChunk,
   type PushManifest,
@@ -17,6 +16,7 @@ export interface PushListenerOptions {
   readonly base: string;
   readonly client: BrokerClient;
   readonly random: () => number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly signal: AbortSignal;
   /** Chunks that get lost on the way, 0 to 1. */
   readonly loss?: number;
@@ -130,14 +130,14 @@ function offerOfTransfer(
       transfer.slot = slot;
       drain(transfer, slot);
       for (let silences = 0; !receiver.isComplete; ) {
-        const woken = await wokenOrSilent(transfer, signal);
+        const woken = await wokenOrSilent(transfer, options.sleep, signal);
         silences = transfer.heard || woken ? 0 : silences + 1;
         transfer.heard = false;
         await onBytes();
         if (receiver.isComplete) break;
         if (transfer.cancelled) throw new DeviceError('ESP_FAIL', 'the transfer was called off');
         if (silences >= mostSilences) throw new DeviceError('ESP_ERR_TIMEOUT', 'nothing comes');
-        await sleep(options.random() * mostPauseMs, undefined, { signal });
+        await options.sleep(options.random() * mostPauseMs, signal);
         if (!receiver.isComplete) await answer(receiver.request(options.device), options);
       }
       slot.finish();
@@ -154,21 +154,25 @@ async function answer(request: PushRequest, { client, base }: PushListenerOption
 
 /** After a pause, so that a fleet does not answer in one instant. */
 async function answerLater(request: PushRequest, options: PushListenerOptions): Promise<void> {
-  const { random, signal } = options;
-  await sleep(random() * mostPauseMs, undefined, { signal }).catch(() => {});
+  const { random, sleep, signal } = options;
+  await sleep(random() * mostPauseMs, signal).catch(() => {});
   if (!signal.aborted) await answer(request, options);
 }
 
 /** Whether an end message, or the last chunk, came before a silence. */
-async function wokenOrSilent(transfer: Transfer, signal: AbortSignal): Promise<boolean> {
+async function wokenOrSilent(
+  transfer: Transfer,
+  sleep: PushListenerOptions['sleep'],
+  signal: AbortSignal,
+): Promise<boolean> {
   const controller = new AbortController();
   const woken = new Promise<boolean>((resolve) => {
     transfer.wake = () => resolve(true);
   });
   if (transfer.receiver.isComplete || transfer.asked) transfer.wake();
-  const silence = sleep(silenceMs, false, {
-    signal: AbortSignal.any([signal, controller.signal]),
-  }).catch(() => false);
+  const silence = sleep(silenceMs, AbortSignal.any([signal, controller.signal]))
+    .then(() => false)
+    .catch(() => false);
   const result = await Promise.race([woken, silence]);
   controller.abort();
   transfer.asked = false;

@@ -1,3 +1,4 @@
+import { setTimeout as realSleep } from 'node:timers/promises';
 import { buildPushManifest, pushLimits } from '../../core/chunks/push-messages.ts';
 import type { PushDevice } from '../../core/chunks/push-publisher.ts';
 import {
@@ -43,6 +44,7 @@ export async function sendInChunks(
       deadlineMs: mode.deadlineMs,
       keepManifest: plan.retain,
       now: () => context.now().getTime(),
+      sleep: context.sleep ?? ((ms, signal) => realSleep(ms, undefined, { signal })),
       signal: context.signal,
       onProgress: context.onProgress,
     });

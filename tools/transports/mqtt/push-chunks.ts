@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   encodeChunk,
   formatPushEnd,
@@ -25,6 +24,8 @@ export interface PushOptions {
   /** Keep the manifest at the broker afterwards, for devices that come later. */
   readonly keepManifest: boolean;
   readonly now: () => number;
+  /** Rejects when the signal is aborted. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly signal: AbortSignal;
   onProgress(sentBytes: number): void;
 }
@@ -77,7 +78,7 @@ export async function pushChunks(options: PushOptions): Promise<PushOutcome> {
         waited >= (options.expected.length > 0 ? repeatEndMs : options.settleMs)
       )
         return;
-      await sleep(tickMs, undefined, { signal });
+      await options.sleep(tickMs, signal);
     }
   };
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   formatPushEnd,
   type PushManifest,
@@ -15,6 +14,8 @@ export interface ResumeOptions {
   readonly manifest: PushManifest;
   readonly expected: readonly string[];
   readonly now: () => number;
+  /** Rejects when the signal is aborted. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -32,7 +33,7 @@ const tickMs = 20;
  * @returns whether the broker had kept the same one: a publisher was cut off before, and devices hold chunks
  */
 export async function announceTransfer(options: ResumeOptions): Promise<boolean> {
-  const { client, base, manifest } = options;
+  const { client, base, manifest, sleep, signal } = options;
   const topic = `${base}/${pushTopics.manifest}`;
   let begun = false;
   let hear = () => {};
@@ -50,13 +51,13 @@ export async function announceTransfer(options: ResumeOptions): Promise<boolean>
     () => false,
   );
   await client.publish(topic, JSON.stringify(manifest), { qos: 1, retain: true });
-  if (listens) await Promise.race([echo, sleep(echoMs, undefined, { ref: false })]);
+  if (listens) await Promise.race([echo, sleep(echoMs, signal).catch(() => {})]);
   return begun;
 }
 
 /** Asks devices what they miss, before anything is sent. When nobody answers, everything is sent. */
 export async function askFirst(publisher: PushPublisher, options: ResumeOptions): Promise<void> {
-  const { client, base, manifest, expected, now, signal } = options;
+  const { client, base, manifest, expected, now, sleep, signal } = options;
   publisher.clear();
   await client.publish(`${base}/${pushTopics.end}`, formatPushEnd(manifest, 0), { qos: 1 });
   const askedAt = now();
@@ -69,6 +70,6 @@ export async function askFirst(publisher: PushPublisher, options: ResumeOptions)
     const allThere = expected.length > 0 && expected.every((device) => names.has(device));
     return allThere || now() - firstAt >= collectMs;
   };
-  while (!isOver()) await sleep(tickMs, undefined, { signal });
+  while (!isOver()) await sleep(tickMs, signal);
   if (firstAt === undefined) publisher.fill();
 }
