@@ -16,6 +16,7 @@ export interface ProblemBody {
 
 const statusByCode: Partial<Record<ErrorCode, number>> = {
   'request-invalid': 422,
+  'audience-invalid': 422,
   'name-invalid': 422,
   'version-invalid': 422,
   'device-unknown': 404,

@@ -1,3 +1,7 @@
+import { OtaError } from '../core/errors.ts';
+import { parseAudience } from '../core/fleet/audience-text.ts';
+import { targetTypes, toTarget } from '../core/fleet/rollout-target.ts';
+
 /** What the command line gives to an act: flags by name, `undefined` where not given. */
 export type AdminArgs = Readonly<Record<string, unknown>>;
 
@@ -31,19 +35,30 @@ const device = (args: AdminArgs): string => `/api/admin/devices/${enc(args.devic
 const release = (args: AdminArgs): string => `/api/ota/admin/firmware/${enc(args.id)}`;
 
 function settings(args: AdminArgs): Record<string, unknown> {
-  const filter =
-    args.group !== undefined
-      ? { groups: args.group }
-      : args.device !== undefined
-        ? { device_ids: [args.device].flat() }
-        : undefined;
   return {
-    target_type: args.target,
-    target_filter: filter,
-    rollout_percentage: args.percentage,
+    ...target(args),
     allow_downgrade: args.downgrade,
     deadline_seconds: args.deadline,
   };
+}
+
+/** `--target` takes the whole audience (`canary:10`), or a type of seed 003 with flags of its own beside it. */
+function target({ target: words, percentage, group, device: id }: AdminArgs) {
+  if (words !== undefined && !(targetTypes as readonly unknown[]).includes(words)) {
+    const audience = parseAudience(String(words));
+    if (percentage === undefined && group === undefined && id === undefined)
+      return toTarget(audience);
+    throw new OtaError('usage', `--target ${words} says it all`, {
+      hint: 'Leave --percentage, --group and --device out.',
+    });
+  }
+  const filter =
+    group !== undefined
+      ? { groups: group }
+      : id !== undefined
+        ? { device_ids: [id].flat() }
+        : undefined;
+  return { target_type: words, target_filter: filter, rollout_percentage: percentage };
 }
 
 /** All acts; longer words stand before shorter ones that they begin with. */
@@ -141,12 +156,11 @@ export const adminActs: readonly AdminAct[] = [
     method: 'POST',
     path: () => '/api/admin/rollout/create',
     body: (args) => ({
-      ...settings(args),
+      ...settings({ ...args, target: args.target ?? 'all' }),
       name: args.name,
       firmware_version: args.version,
       device_model: args['device-type'],
       build_number: args.build,
-      target_type: args.target ?? 'all',
       is_active: args.draft === true ? false : undefined,
     }),
   },

@@ -12,7 +12,7 @@ export const adminCommand = defineCommand({
   examples: [
     ['ota admin upload --file firmware.bin --device-type esp32 --version 1.1.0', 'take a file in'],
     [
-      'ota admin rollout create --name canary --device-type esp32 --version 1.1.0 --target canary --percentage 10',
+      'ota admin rollout create --name canary --device-type esp32 --version 1.1.0 --target canary:10',
       'offer it to a tenth',
     ],
     ['ota admin rollout set --name canary --percentage 25', 'raise it; the rest stays'],
@@ -50,10 +50,7 @@ export const adminCommand = defineCommand({
         register: flag('upload and register in one step'),
         id: number('number of a release'),
         name: text('name of a rollout, key or token'),
-        target: {
-          choices: ['all', 'canary', 'group', 'specific'] as const,
-          describe: 'whom a rollout addresses',
-        },
+        target: text('whom a rollout addresses: all, canary:10, groups:a,b or devices:a,b'),
         percentage: number('share of the devices'),
         group: { ...text('a group (repeatable)'), array: true, nargs: 1 },
         device: text('id of a device'),
