@@ -46,6 +46,23 @@ describe('what the status says', () => {
     expect(error.message).toContain(': because');
   });
 
+  it('a problem in JSON (RFC 9457) is told in its own words', async () => {
+    const problem = { detail: 'it is\u001b there', code: 'release-exists', hint: 'Pack anew.' };
+    const headers = { 'Content-Type': 'application/problem+json; charset=utf-8' };
+    const replies = [{ ...problem, errors: ['a', 2] }, { detail: 5 }, null].map((body) => ({
+      status: 409,
+      headers,
+      body: JSON.stringify(body),
+    }));
+    const server = await receiver({ replies });
+    const fail = async () => failureOf(sendHttps({ url: `${server.url}/fw` }));
+    const told = await fail();
+    expect(told.message).toMatch(/ answered 409 Conflict: it is there \(release-exists\)$/);
+    expect(told).toMatchObject({ hint: 'Pack anew.', details: ['a', '2'], retryable: false });
+    expect((await fail()).message).toContain('409 Conflict: {"detail":5}');
+    expect((await fail()).message).toContain('409 Conflict: null');
+  });
+
   it.each([200, 201, 202, 204])('%i is success', async (status) => {
     const server = await receiver({ replies: [{ status }] });
     const receipt = await sendHttps({ url: server.url });
