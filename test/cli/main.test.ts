@@ -35,10 +35,14 @@ describe('the command line', () => {
     expect((await runOta(['--version'], { cwd: '.' })).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it('prints a completion script, and completes commands', async () => {
+  it.each([
+    [['de'], 'deploy'],
+    [['deploy', '--ro'], '--rollout'],
+  ])('prints a completion script, and completes %j', async (typed, word) => {
     expect((await runOta(['completion'], { cwd: '.' })).stdout).toContain('ota');
-    const words = (await runOta(['--get-yargs-completions', 'ota', 'de'], { cwd: '.' })).stdout;
-    expect(words.split('\n').map((line) => line.split(':')[0])).toContain('deploy');
+    const words = ['--get-yargs-completions', 'ota', ...typed];
+    const { stdout } = await runOta(words, { cwd: '.' });
+    expect(stdout.split('\n').map((line) => line.split(':')[0])).toContain(word);
   });
 
   it.each([

@@ -85,6 +85,31 @@ describe('what the status says', () => {
   });
 });
 
+describe('what the server says of a rollout', () => {
+  const rollout = { kind: 'canary', percentage: 10 } as const;
+  const answers = async (body: string) => {
+    const server = await receiver({ replies: [{ status: 200, body }] });
+    return sendHttps({ url: `${server.url}/api/v1/firmware` }, { rollout });
+  };
+
+  it('a rollout that stays as it is deserves a warning', async () => {
+    const { rollout: kept, warnings } = await answers(
+      '{"rollout":"a\\u001b-1","rollout_outcome":"kept","rollout_state":"paused","rollout_audience":"all"}',
+    );
+    expect(kept).toEqual({ name: 'a\\x1b-1', outcome: 'kept', state: 'paused', audience: 'all' });
+    expect(warnings).toEqual([expect.stringContaining('a\\x1b-1 already (paused, all)')]);
+  });
+
+  it.each(['', 'stored', 'null', '{"status":"created"}', '{"rollout":null}', '{"rollout":"a"}'])(
+    '%j is no rollout: the delivery has failed, for good',
+    async (body) => {
+      const error = await failureOf(answers(body));
+      expect(error).toMatchObject({ code: 'rollout-unsupported', retryable: false });
+      expect(error.message).toContain('says nothing of the rollout canary:10');
+    },
+  );
+});
+
 describe('how long the server asks to wait', () => {
   it('Retry-After counts from now, in seconds or as a date', async () => {
     const replies = ['120', 'Thu, 01 Jan 2026 00:01:00 GMT'].map((after) => ({

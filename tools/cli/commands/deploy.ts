@@ -1,3 +1,4 @@
+import { parseAudience } from '../../core/fleet/audience-text.ts';
 import { parseAssignments } from '../../core/release/assignment.ts';
 import { requireDevicesUsed } from '../../core/release/deploy-plan.ts';
 import { defaultRetryPolicy } from '../../core/retry.ts';
@@ -33,6 +34,10 @@ export const deployCommand = defineCommand({
       'ota deploy --version 1.2.3 --transport esphome --batch devices.json --dry-run',
       'push a release to the devices of a file',
     ],
+    [
+      'ota deploy --version 1.2.3 --transport https --rollout canary:10 --set https.url=https://ota.example.com/api/v1/firmware --dry-run',
+      'publish to `ota serve`, and offer it to a tenth of the devices',
+    ],
     ['ota deploy --version latest --env-file .env.production --report report.json', 'from CI'],
   ],
   options: (yargs) =>
@@ -51,6 +56,10 @@ export const deployCommand = defineCommand({
         describe: `only these transports: ${transports.map(({ name }) => name).join(', ')}`,
       },
       artifact: { type: 'string', describe: 'only the artifact of this name or file name' },
+      rollout: {
+        type: 'string',
+        describe: 'start a rollout, too: all, canary:10, groups:a,b or devices:a,b',
+      },
       ...deviceOptions,
       ...setOption,
       'env-file': { type: 'string', normalize: true, describe: 'file with values for ${NAME}' },
@@ -79,6 +88,7 @@ export const deployCommand = defineCommand({
         ? undefined
         : numberBetween('timeout', args.timeout, 0.001, 86_400);
     const concurrency = wholeNumberBetween('concurrency', args.concurrency, 1, 1000);
+    const rollout = args.rollout === undefined ? undefined : parseAudience(args.rollout);
     const devices = await readDevices(args, io);
     const perDevice = devices.length > 0;
     const view = createDeliveryView(io, args.json ? 'none' : args.progress, {
@@ -108,6 +118,7 @@ export const deployCommand = defineCommand({
       },
       ...optional('outputFolder', absoluteOrNone(io, args.output)),
       ...optional('artifact', args.artifact),
+      ...optional('rollout', rollout),
       ...optional('timeoutMs', timeoutS === undefined ? undefined : timeoutS * 1000),
     }).finally(view.close);
     if (args.report !== undefined) await writeJsonFile(absolute(io, args.report), report);
