@@ -49,6 +49,12 @@ export interface Releases {
     file: TakenFile,
     actor: Actor,
   ): Promise<{ release: ReleaseRow; created: boolean }>;
+  /**
+   * The same for the seeds, whose doors never take a version twice.
+   *
+   * @throws OtaError `release-exists` also when exactly this release is there already
+   */
+  registerNew(facts: NewReleaseFacts, file: TakenFile, actor: Actor): Promise<ReleaseRow>;
   /** @throws OtaError `release-unknown` */
   change(id: number, change: ReleaseChange, actor: Actor): Promise<ReleaseRow>;
   /** @throws OtaError `release-unknown` */
@@ -66,36 +72,41 @@ export interface ReleasesOptions {
 
 export function createReleases(options: ReleasesOptions): Releases {
   const { store, catalog, artifacts, audit, now } = options;
+  const register: Releases['register'] = async (facts, file, actor) => {
+    requireNames(facts);
+    requireSameVersion(facts, file);
+    const keys = parseList(catalog.current().model(facts.model).public_keys);
+    const verified = keys.length > 0 && (await isSignedBy(keys, facts.signature, file, artifacts));
+    if (keys.length > 0 && !verified) throw unsigned(facts.model);
+    const row = toRow(facts, file, actor, verified, now());
+    const release = await store.catalog.addRelease(row);
+    if (release === undefined) {
+      const { releases } = await catalog.reload();
+      const known = releases.find(
+        ({ model, version, build }) =>
+          model === row.model && version === row.version && build === row.build,
+      );
+      if (known?.sha256 === row.sha256) return { release: known, created: false };
+      throw exists(facts);
+    }
+    await catalog.reload();
+    await audit.note('firmware_uploaded', actor, {
+      model: row.model,
+      version: row.version,
+      data: { release_id: release.id, sha256: row.sha256, size: row.size, build: row.build },
+    });
+    return { release, created: true };
+  };
   return {
     async take(source) {
       const stored = await artifacts.put(source, options.maxUploadBytes);
       return { ...stored, ...inspectUpload(await artifacts.bytes(stored.sha256)) };
     },
-    async register(facts, file, actor) {
-      requireNames(facts);
-      requireSameVersion(facts, file);
-      const keys = parseList(catalog.current().model(facts.model).public_keys);
-      const verified =
-        keys.length > 0 && (await isSignedBy(keys, facts.signature, file, artifacts));
-      if (keys.length > 0 && !verified) throw unsigned(facts.model);
-      const row = toRow(facts, file, actor, verified, now());
-      const release = await store.catalog.addRelease(row);
-      if (release === undefined) {
-        const { releases } = await catalog.reload();
-        const known = releases.find(
-          ({ model, version, build }) =>
-            model === row.model && version === row.version && build === row.build,
-        );
-        if (known?.sha256 === row.sha256) return { release: known, created: false };
-        throw exists(facts);
-      }
-      await catalog.reload();
-      await audit.note('firmware_uploaded', actor, {
-        model: row.model,
-        version: row.version,
-        data: { release_id: release.id, sha256: row.sha256, size: row.size, build: row.build },
-      });
-      return { release, created: true };
+    register,
+    async registerNew(facts, file, actor) {
+      const { release, created } = await register(facts, file, actor);
+      if (!created) throw exists(facts, 'It has exactly this content: nothing to do.');
+      return release;
     },
     async change(id, change, actor) {
       const row = await store.catalog.changeRelease(id, { ...change, updated_at: now() });
@@ -188,13 +199,12 @@ function unsigned(model: string): OtaError {
   });
 }
 
-function exists(facts: NewReleaseFacts): OtaError {
-  const build = facts.build === 0 ? '' : ` build ${facts.build}`;
-  return new OtaError(
-    'release-exists',
-    `version ${facts.version}${build} of model ${facts.model} exists`,
-    { hint: 'A published version never changes: give the new image a new version.' },
-  );
+function exists(
+  { model, version, build }: NewReleaseFacts,
+  hint = 'A published version never changes: give the new image a new version.',
+): OtaError {
+  const which = `${version}${build === 0 ? '' : ` build ${build}`}`;
+  return new OtaError('release-exists', `version ${which} of model ${model} exists`, { hint });
 }
 
 function unknownRelease(id: number): OtaError {

@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import { OtaError } from '../../core/errors.ts';
 import type { AttemptState } from '../../core/fleet/attempt.ts';
 import { statusOfState } from '../../core/fleet/attempt.ts';
 import type { Service } from '../service.ts';
@@ -32,7 +31,7 @@ export function seed003AdminRoutes(app: FastifyInstance, { service }: { service:
       const actor = await access.require(request.headers, 'publisher');
       const { query } = request;
       const { file, filename, fields } = await readForm(service, request);
-      const { release, created } = await releases.register(
+      const release = await releases.registerNew(
         {
           model: query.device_model,
           version: query.version,
@@ -47,14 +46,6 @@ export function seed003AdminRoutes(app: FastifyInstance, { service }: { service:
         file,
         actor,
       );
-      if (!created)
-        throw new OtaError(
-          'release-exists',
-          `version ${release.version} of model ${release.model} exists`,
-          {
-            hint: 'It has exactly this content: nothing to do.',
-          },
-        );
       return {
         status: 'success',
         message: `Firmware ${release.version} uploaded`,
