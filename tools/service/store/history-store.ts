@@ -104,9 +104,7 @@ function deviceLists(
 ): Pick<HistoryStore, 'devices' | 'device' | 'describeDevice'> {
   return {
     devices({ model, group, skip = 0, limit }) {
-      let query = db
-        .selectFrom('devices')
-        .selectAll()
+      let query = seenDevices(db)
         .orderBy('last_seen_at', 'desc')
         .orderBy('id')
         .offset(skip)
@@ -118,7 +116,7 @@ function deviceLists(
         );
       return query.execute();
     },
-    device: (id) => db.selectFrom('devices').selectAll().where('id', '=', id).executeTakeFirst(),
+    device: (id) => seenDevices(db).where('id', '=', id).executeTakeFirst(),
     async describeDevice(id, { groups, labels, setbacks }) {
       const change = {
         ...(groups === undefined ? {} : { groups: JSON.stringify([...new Set(groups)]) }),
@@ -134,6 +132,14 @@ function deviceLists(
       return numUpdatedRows > 0n;
     },
   };
+}
+
+/** Devices with when they were heard of. */
+function seenDevices(db: Kysely<Tables>) {
+  return db
+    .selectFrom('devices')
+    .innerJoin('sightings', 'sightings.number', 'devices.number')
+    .selectAll();
 }
 
 /** A group as it stands in the JSON text, with the wildcards of LIKE made harmless. */
