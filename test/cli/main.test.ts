@@ -51,7 +51,10 @@ describe('the command line', () => {
     [['package', '--version', '1'], 'what is to be packaged?'],
     [['package', '--binary', 'x', '--version', '1', '--lable', 'y'], 'Unknown argument: lable'],
     [['deploy', '--version', '1', '--progress', 'fast'], 'Invalid values'],
-    [['deploy', '--version', '1', '--retries', 'x'], '--retries takes a number from 0 to 100'],
+    [
+      ['deploy', '--version', '1', '--retries', 'x'],
+      '--retries takes a whole number from 0 to 100',
+    ],
     [['deploy', '--version', '1', '--set', 'topic'], '--set takes transport.key=value'],
   ])('refuses %j with status 2', async (words, message) => {
     const { exitCode, stdout, stderr } = await runOta(words, { cwd: '.' });
