@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import {
   type FileHandle,
   mkdir,
@@ -14,6 +13,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { OtaError } from '../../core/errors.ts';
 import type { ArtifactStore, StoredArtifact } from './artifact-store.ts';
+import { createFileStreams } from './stream-file.ts';
 
 /** Remains of an upload younger than this may still be growing, on this node or another. */
 const orphanAgeMs = 60 * 60 * 1000;
@@ -21,6 +21,7 @@ const orphanAgeMs = 60 * 60 * 1000;
 /** Keeps artifacts in a folder: `sha256/ab/abcd…`, written beside and renamed when they are on the disk. */
 export async function createDiskStore(folder: string): Promise<ArtifactStore> {
   const incoming = join(folder, 'incoming');
+  const streamFile = createFileStreams();
   const pathOf = (sha256: string): string => {
     // Hashes come from our own tables; a path must not depend on that.
     if (!/^[0-9a-f]{64}$/.test(sha256)) throw missing(sha256);
@@ -48,7 +49,7 @@ export async function createDiskStore(folder: string): Promise<ArtifactStore> {
       const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
         throw cause.code === 'ENOENT' ? missing(sha256) : cause;
       });
-      return createReadStream(path, { fd: file, ...(range ?? {}), highWaterMark: 64 * 1024 });
+      return streamFile(file, range);
     },
     bytes: (sha256) =>
       readFile(pathOf(sha256)).catch((cause: NodeJS.ErrnoException) => {
