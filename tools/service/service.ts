@@ -103,7 +103,7 @@ export async function createService({
     keys: createKeys(store, catalog, audit, now),
     rollouts: createRollouts(store, catalog, audit, now),
     releases: createReleases({ store, catalog, artifacts, audit, maxUploadBytes, now }),
-    uploads: createUploads(store, now),
+    uploads: createUploads(store, catalog, artifacts, now),
     deviceAuth: createDeviceAuth(tokens, secret, settings.trustedProxies, now),
     links: createLinks(settings.downloadSecret ?? secret, settings.downloadTtlS, now),
     downloads: createDownloads(artifacts, settings.cacheBytes),

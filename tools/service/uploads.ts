@@ -1,6 +1,9 @@
 import { OtaError } from '../core/errors.ts';
+import type { ArtifactStore } from './artifacts/artifact-store.ts';
+import type { Catalog } from './catalog.ts';
 import { parseImageVersion } from './inspect-upload.ts';
 import type { TakenFile } from './releases.ts';
+import { requireSigned } from './signatures.ts';
 import type { Store } from './store/store.ts';
 
 /** Under which names a file was uploaded. */
@@ -22,15 +25,26 @@ export interface DeclaredUpload {
 
 /** Files that wait to be registered as releases (seed 004's first step). */
 export interface Uploads {
-  keep(names: UploadNames, file: TakenFile): Promise<void>;
+  /**
+   * @param signature base64, for a model that demands one; the registration brings it again
+   * @throws OtaError `signature-missing`, `signature-invalid`
+   */
+  keep(names: UploadNames, file: TakenFile, signature: string | undefined): Promise<void>;
   /** @throws OtaError `upload-unknown`; `upload-mismatch` when it is not what is declared */
   find(declared: DeclaredUpload): Promise<TakenFile>;
 }
 
-export function createUploads(store: Store, now: () => number): Uploads {
+export function createUploads(
+  store: Store,
+  catalog: Catalog,
+  artifacts: ArtifactStore,
+  now: () => number,
+): Uploads {
   return {
-    keep: (names, file) =>
-      store.catalog.putUpload({
+    async keep(names, file, signature) {
+      await requireSigned((await catalog.reload()).model(names.model), signature, file);
+      await file.keep();
+      await store.catalog.putUpload({
         ...names,
         size: file.sizeBytes,
         sha256: file.sha256,
@@ -41,7 +55,8 @@ export function createUploads(store: Store, now: () => number): Uploads {
         image_build:
           (file.version === undefined ? undefined : parseImageVersion(file.version).build) ?? null,
         created_at: now(),
-      }),
+      });
+    },
     async find({ path, model, version, sizeBytes, sha256 }) {
       const row = await store.catalog.findUpload(path);
       if (row === undefined || row.model !== model)
@@ -60,6 +75,10 @@ export function createUploads(store: Store, now: () => number): Uploads {
         version: row.image_version ?? undefined,
         project: undefined,
         warnings: [],
+        bytes: () => artifacts.bytes(row.sha256),
+        // It was kept when it was uploaded.
+        keep: async () => {},
+        discard: async () => {},
       };
     },
   };

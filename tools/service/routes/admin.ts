@@ -1,17 +1,13 @@
-import { createPublicKey } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { OtaError } from '../../core/errors.ts';
 import { type Role, roles } from '../access.ts';
-import { type DeviceAuthMode, deviceAuthModes } from '../device-auth.ts';
 import type { Service } from '../service.ts';
-import { parseList } from '../store/rows.ts';
 import type { EventRow, KeyRow } from '../store/tables.ts';
 import { id, isoTime, keyed, limit } from './schemas.ts';
 
-/** Keys, tokens, models and the audit log. */
+/** Keys, tokens and the audit log. */
 export function adminRoutes(app: FastifyInstance, { service }: { service: Service }): void {
   keyRoutes(app, service);
-  const { access, audit, catalog, store, tokens, deviceAuth } = service;
+  const { access, audit, store, tokens, deviceAuth } = service;
 
   app.post<{
     Body: { subject: string; kind: 'device' | 'admin'; role?: Role; ttl_seconds: number };
@@ -37,33 +33,6 @@ export function adminRoutes(app: FastifyInstance, { service }: { service: Servic
     async (request) => {
       await access.require(request.headers, 'admin');
       return { key: deviceAuth.deviceKey(request.params.device_id) };
-    },
-  );
-
-  app.put<{ Params: { model: string }; Body: { auth?: DeviceAuthMode; public_keys?: string[] } }>(
-    '/api/v1/models/:model',
-    {
-      schema: schemaOf('How devices of a model show who they are; who may sign', {
-        body: modelBody,
-      }),
-    },
-    async (request) => {
-      const actor = await access.require(request.headers, 'admin');
-      const { model } = request.params;
-      const before = catalog.current().model(model);
-      for (const key of request.body.public_keys ?? []) requirePublicKey(key);
-      const row = {
-        model,
-        auth: request.body.auth ?? before.auth,
-        public_keys:
-          request.body.public_keys === undefined
-            ? before.public_keys
-            : JSON.stringify(request.body.public_keys),
-      };
-      await store.catalog.setModel(row);
-      await catalog.reload();
-      await audit.note('model_updated', actor, { model, data: { auth: row.auth } });
-      return { model, auth: row.auth, public_keys: parseList(row.public_keys) };
     },
   );
 
@@ -108,17 +77,6 @@ function keyRoutes(app: FastifyInstance, { access, keys, catalog }: Service): vo
   );
 }
 
-function requirePublicKey(pem: string): void {
-  try {
-    createPublicKey(pem);
-  } catch (cause) {
-    throw new OtaError('request-invalid', 'a public key is not PEM', {
-      cause,
-      hint: 'Make one with: openssl rsa -in key.pem -pubout',
-    });
-  }
-}
-
 function toKey(row: KeyRow) {
   return {
     name: row.name,
@@ -158,14 +116,6 @@ const keyBody = {
   type: 'object',
   required: ['name', 'role'],
   properties: { name: id, role: { type: 'string', enum: roles }, ttl_seconds: ttl },
-} as const;
-const modelBody = {
-  type: 'object',
-  minProperties: 1,
-  properties: {
-    auth: { type: 'string', enum: deviceAuthModes },
-    public_keys: { type: 'array', maxItems: 10, items: { type: 'string', maxLength: 5000 } },
-  },
 } as const;
 const eventQuery = {
   type: 'object',

@@ -7,6 +7,7 @@ import {
   parseAudience,
 } from '../../core/fleet/audience-text.ts';
 import type { Audience } from '../../core/fleet/rollout-audience.ts';
+import type { Actor } from '../access.ts';
 import { parseImageVersion } from '../inspect-upload.ts';
 import type { TakenFile } from '../releases.ts';
 import type { Rollouts } from '../rollouts.ts';
@@ -21,6 +22,11 @@ interface PublishQuery {
   stable: boolean;
   rollout?: string;
 }
+
+type PublishRequest = FastifyRequest<{
+  Querystring: PublishQuery;
+  Params: { filename?: string };
+}>;
 
 /** The publisher's door: one request with the bare firmware, as `ota deploy --transport https` sends it. */
 export function publisherRoutes(app: FastifyInstance, { service }: { service: Service }): void {
@@ -39,27 +45,39 @@ export function publisherRoutes(app: FastifyInstance, { service }: { service: Se
         const { rollout: wish } = request.query;
         const audience = wish === undefined ? undefined : parseAudience(wish);
         const file = await service.releases.take(request.body);
-        requireDigests(request, file);
-        const facts = factsOf(request, file);
-        const { release, created } = await service.releases.register(facts, file, actor);
-        const started =
-          audience === undefined
-            ? undefined
-            : await service.rollouts.start(release, audience, actor);
-        return reply.code(created ? 201 : 200).send({
-          status: created ? 'created' : 'unchanged',
-          id: release.id,
-          model: release.model,
-          version: release.version,
-          build: release.build,
-          size: release.size,
-          sha256: release.sha256,
-          ...showRollout(started),
-          warnings: file.warnings,
-        });
+        try {
+          requireDigests(request, file);
+          const { created, ...answer } = await publish(service, request, file, { actor, audience });
+          return reply.code(created ? 201 : 200).send(answer);
+        } finally {
+          await file.discard();
+        }
       },
     });
   }
+}
+
+async function publish(
+  { releases, rollouts }: Service,
+  request: PublishRequest,
+  file: TakenFile,
+  { actor, audience }: { actor: Actor; audience: Audience | undefined },
+) {
+  const { release, created } = await releases.register(factsOf(request, file), file, actor);
+  const started =
+    audience === undefined ? undefined : await rollouts.start(release, audience, actor);
+  return {
+    created,
+    status: created ? 'created' : 'unchanged',
+    id: release.id,
+    model: release.model,
+    version: release.version,
+    build: release.build,
+    size: release.size,
+    sha256: release.sha256,
+    ...showRollout(started),
+    warnings: file.warnings,
+  };
 }
 
 /** What the sender says it sent must be what arrived. */
@@ -83,10 +101,7 @@ function mismatch(what: string, declared: string, arrived: string): OtaError {
   });
 }
 
-function factsOf(
-  request: FastifyRequest<{ Querystring: PublishQuery; Params: { filename?: string } }>,
-  file: TakenFile,
-) {
+function factsOf(request: PublishRequest, file: TakenFile) {
   const { query, headers, params } = request;
   const header = (name: string): string | undefined => {
     const value = [headers[name]].flat()[0];

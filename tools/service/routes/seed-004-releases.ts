@@ -17,6 +17,7 @@ interface RegisterBody {
   release_notes?: string | null;
   is_stable: boolean;
   min_current_version?: string | null;
+  signature?: string | null;
 }
 
 interface ReleasePatch {
@@ -120,6 +121,7 @@ function toFacts(body: RegisterBody): NewReleaseFacts {
     description: body.description ?? undefined,
     releaseNotes: body.release_notes ?? undefined,
     stable: body.is_stable,
+    signature: body.signature ?? undefined,
   };
 }
 
@@ -195,5 +197,6 @@ const registerBody = {
     release_notes: longText,
     is_stable: { ...flag, default: false },
     min_current_version: { ...version, type: ['string', 'null'] },
+    signature: { type: ['string', 'null'], maxLength: 2000 },
   },
 } as const;

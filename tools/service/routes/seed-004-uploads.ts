@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
+import type { Actor } from '../access.ts';
 import { parseImageVersion } from '../inspect-upload.ts';
 import { requireName } from '../names.ts';
 import type { NewReleaseFacts } from '../releases.ts';
 import type { Service } from '../service.ts';
-import { readForm } from './multipart.ts';
+import { type UploadedForm, withForm } from './multipart.ts';
 import { toRecord } from './seed-004-releases.ts';
 import { schemaOf } from './seed-004-schemas.ts';
 
@@ -13,7 +14,6 @@ type Given = Readonly<Record<string, string | undefined>>;
 
 /** Files come in here, to be registered afterwards or in the same step. */
 export function seed004UploadRoutes(app: FastifyInstance, { service }: { service: Service }): void {
-  const { access, releases, uploads } = service;
   app.post<{ Querystring: Given }>(
     '/upload',
     {
@@ -21,33 +21,44 @@ export function seed004UploadRoutes(app: FastifyInstance, { service }: { service
       config: { seed: true },
     },
     async (request) => {
-      const actor = await access.require(request.headers, 'publisher');
-      const { file, filename, fields } = await readForm(service, request);
-      const given = { ...request.query, ...fields };
-      const { model, version } = requireNamed(given);
-      const inside = file.version === undefined ? undefined : parseImageVersion(file.version);
-      const build = given.build_number === undefined ? inside?.build : Number(given.build_number);
-      const path = `${model}/v${version}${build === undefined ? '' : `_b${build}`}.bin`;
-      const answer = {
-        success: true,
-        filename,
-        device_type: model,
-        version,
-        binary_path: path,
-        file_size: file.sizeBytes,
-        file_hash: file.sha256,
-        build_number: inside?.build ?? null,
-        raw_version: file.version ?? null,
-        warnings: file.warnings,
-      };
-      if (given.register !== 'true') {
-        await uploads.keep({ path, model, version, filename }, file);
-        return answer;
-      }
-      const facts = oneStep(given, { model, version, build: build ?? 1, filename, path });
-      return { ...answer, ...toRecord(await releases.registerNew(facts, file, actor)) };
+      const actor = await service.access.require(request.headers, 'publisher');
+      return withForm(service, request, (form) =>
+        takeUpload(service, { ...request.query, ...form.fields }, form, actor),
+      );
     },
   );
+}
+
+async function takeUpload(
+  { releases, uploads }: Service,
+  given: Given,
+  { file, filename }: UploadedForm,
+  actor: Actor,
+) {
+  const { model, version } = requireNamed(given);
+  const { signature } = given;
+  const inside = file.version === undefined ? undefined : parseImageVersion(file.version);
+  const build = given.build_number === undefined ? inside?.build : Number(given.build_number);
+  const path = `${model}/v${version}${build === undefined ? '' : `_b${build}`}.bin`;
+  const answer = {
+    success: true,
+    filename,
+    device_type: model,
+    version,
+    binary_path: path,
+    file_size: file.sizeBytes,
+    file_hash: file.sha256,
+    build_number: inside?.build ?? null,
+    raw_version: file.version ?? null,
+    warnings: file.warnings,
+    ...(signature === undefined ? {} : { signature }),
+  };
+  if (given.register !== 'true') {
+    await uploads.keep({ path, model, version, filename }, file, signature);
+    return answer;
+  }
+  const facts = oneStep(given, { model, version, build: build ?? 1, filename, path });
+  return { ...answer, ...toRecord(await releases.registerNew(facts, file, actor)) };
 }
 
 /** @throws OtaError `request-invalid`, `name-invalid` */
