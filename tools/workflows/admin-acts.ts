@@ -10,6 +10,8 @@ export interface AdminAct {
   /** The words after `ota admin`. */
   readonly words: string;
   readonly needs: readonly string[];
+  /** At least one of these, besides. */
+  readonly needsOneOf?: readonly string[];
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path(args: AdminArgs): string;
   /** The body; an entry that is `undefined` is left out, so that nothing is changed that was not given. */
@@ -32,6 +34,7 @@ function query(values: Readonly<Record<string, unknown>>): string {
 
 const rollout = (args: AdminArgs): string => `/api/admin/rollout/${enc(args.name)}`;
 const device = (args: AdminArgs): string => `/api/admin/devices/${enc(args.device)}`;
+const model = (args: AdminArgs): string => `/api/v1/models/${enc(args['device-type'])}`;
 const release = (args: AdminArgs): string => `/api/ota/admin/firmware/${enc(args.id)}`;
 
 function settings(args: AdminArgs): Record<string, unknown> {
@@ -78,6 +81,7 @@ export const adminActs: readonly AdminAct[] = [
       description: args.description,
       release_notes: args['release-notes'],
       min_current_version: args['min-version'],
+      signature: args.signature,
     }),
   },
   {
@@ -98,6 +102,7 @@ export const adminActs: readonly AdminAct[] = [
       release_notes: args['release-notes'],
       is_stable: args.stable,
       min_current_version: args['min-version'],
+      signature: args.signature,
     }),
   },
   {
@@ -221,11 +226,24 @@ export const adminActs: readonly AdminAct[] = [
     path: (args) => `/api/v1/devices/${enc(args.device)}/key`,
   },
   {
+    words: 'models list',
+    needs: [],
+    method: 'GET',
+    path: () => '/api/v1/models',
+    rows: 'models',
+    columns: ['model', 'auth', 'key_ids'],
+  },
+  { words: 'models show', needs: ['device-type'], method: 'GET', path: model },
+  {
     words: 'models set',
-    needs: ['device-type', 'auth'],
+    needs: ['device-type'],
+    needsOneOf: ['auth', 'public-key', 'unsigned'],
     method: 'PUT',
-    path: (args) => `/api/v1/models/${enc(args['device-type'])}`,
-    body: (args) => ({ auth: args.auth }),
+    path: model,
+    body: (args) => ({
+      auth: args.auth,
+      public_keys: args.unsigned === true ? [] : args['public-key'],
+    }),
   },
   {
     words: 'keys create',

@@ -1,7 +1,7 @@
 import { admin } from '../../workflows/admin.ts';
 import { defineCommand } from '../command.ts';
 import { type Io, line, writeJson } from '../io.ts';
-import { absolute, jsonOption } from '../options.ts';
+import { jsonOption } from '../options.ts';
 import { renderTable } from '../render.ts';
 
 const text = (describe: string) => ({ type: 'string', describe }) as const;
@@ -36,6 +36,7 @@ export const adminCommand = defineCommand({
         },
         file: { ...text('firmware image'), normalize: true },
         'device-type': { ...text('device model'), alias: ['model', 'device-model'] },
+        signature: { ...text('detached signature of the image'), normalize: true },
         version: text('version of the release'),
         build: number('build number'),
         filename: text('name of the file'),
@@ -64,6 +65,13 @@ export const adminCommand = defineCommand({
           choices: ['open', 'token', 'hmac', 'mtls'] as const,
           describe: 'how devices show who they are',
         },
+        'public-key': {
+          ...text('PEM file of a key that must have signed every image (repeatable)'),
+          array: true,
+          nargs: 1,
+          conflicts: 'unsigned',
+        },
+        unsigned: flag('images of the model need no signature any more'),
         role: { choices: ['viewer', 'publisher', 'admin'] as const, describe: 'what a key may do' },
         ttl: number('seconds until a key or token expires'),
         type: text('only events of this type'),
@@ -77,7 +85,7 @@ export const adminCommand = defineCommand({
       args,
       server: args.server || io.env.OTA_SERVER || 'http://127.0.0.1:8080',
       key: args.token ?? io.env.OTA_ADMIN_KEY ?? io.env.API_KEY,
-      filePath: args.file === undefined ? undefined : absolute(io, args.file),
+      cwd: io.cwd,
       signal: io.signal,
     });
     if (args.json || act.columns === undefined) writeJson(io.stdout, answer);
