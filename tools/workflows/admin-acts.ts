@@ -283,7 +283,7 @@ export const adminActs: readonly AdminAct[] = [
     needs: [],
     method: 'GET',
     path: (args) =>
-      `/api/admin/events${query({ type: args.type, skip: args.skip, limit: args.limit })}`,
+      `/api/admin/events${query({ type: args.type, updates: args.updates, skip: args.skip, limit: args.limit })}`,
     rows: 'events',
     columns: [
       'at',
@@ -292,6 +292,7 @@ export const adminActs: readonly AdminAct[] = [
       'device_model',
       'firmware_version',
       'rollout',
+      'device_id',
       'event_data',
     ],
   },

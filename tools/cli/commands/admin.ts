@@ -75,6 +75,7 @@ export const adminCommand = defineCommand({
         role: { choices: ['viewer', 'publisher', 'admin'] as const, describe: 'what a key may do' },
         ttl: number('seconds until a key or token expires'),
         type: text('only events of this type'),
+        updates: flag('events of updates, too, not only acts'),
         skip: number('leave out the first ones'),
         limit: number('how many at most'),
         ...jsonOption,

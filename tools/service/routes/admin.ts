@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { type Role, roles } from '../access.ts';
 import type { Service } from '../service.ts';
-import type { EventRow, KeyRow } from '../store/tables.ts';
-import { id, isoTime, keyed, limit } from './schemas.ts';
+import type { EventFilter, LoggedEvent } from '../store/event-log.ts';
+import type { KeyRow } from '../store/tables.ts';
+import { flag, id, isoTime, keyed, limit } from './schemas.ts';
 
 /** Keys, tokens and the audit log. */
 export function adminRoutes(app: FastifyInstance, { service }: { service: Service }): void {
@@ -36,9 +37,14 @@ export function adminRoutes(app: FastifyInstance, { service }: { service: Servic
     },
   );
 
-  app.get<{ Querystring: { type?: string; skip: number; limit: number } }>(
+  app.get<{ Querystring: EventFilter }>(
     '/api/admin/events',
-    { schema: schemaOf('Who did what, newest first', { querystring: eventQuery }) },
+    {
+      schema: schemaOf(
+        'Who did what, newest first; with updates=true, what became of updates, too',
+        { querystring: eventQuery },
+      ),
+    },
     async (request) => {
       await access.require(request.headers, 'admin');
       const rows = await store.history.events(request.query);
@@ -87,7 +93,7 @@ function toKey(row: KeyRow) {
   };
 }
 
-function toEvent(row: EventRow) {
+function toEvent(row: LoggedEvent) {
   return {
     id: row.id,
     at: isoTime(row.at),
@@ -120,7 +126,8 @@ const keyBody = {
 const eventQuery = {
   type: 'object',
   properties: {
-    type: id,
+    type: { ...id, description: 'also update_started, update_completed, update_failed' },
+    updates: { ...flag, default: false },
     skip: { type: 'integer', minimum: 0, default: 0 },
     limit: limit(1000, 50),
   },
