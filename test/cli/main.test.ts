@@ -55,6 +55,7 @@ describe('the command line', () => {
       ['deploy', '--version', '1', '--retries', 'x'],
       '--retries takes a whole number from 0 to 100',
     ],
+    [['deploy', '--version', '1', '--set'], 'Not enough arguments following: set'],
     [['deploy', '--version', '1', '--set', 'topic'], '--set takes transport.key=value'],
   ])('refuses %j with status 2', async (words, message) => {
     const { exitCode, stdout, stderr } = await runOta(words, { cwd: '.' });
