@@ -1,4 +1,5 @@
 import { OtaError } from '../core/errors.ts';
+import { formatAudience } from '../core/fleet/audience-text.ts';
 import { compareReleases } from '../core/fleet/release-facts.ts';
 import {
   actOnRollout,
@@ -84,7 +85,7 @@ export function createRollouts(
       model,
       version,
       rollout: facts.name,
-      data: { audience: facts.audience, state: row.state },
+      data: { audience: formatAudience(facts.audience), state: row.state },
     });
     return row;
   }
@@ -178,10 +179,17 @@ function decide(row: RolloutRow, settings: RolloutSettings, nowMs: number) {
 
 /** What an update changed, for the audit: `{ state: ['running', 'paused'] }`. */
 function differences(before: RolloutRow, after: RolloutRow): Record<string, unknown> {
+  const shown = (row: RolloutRow) => ({
+    state: row.state,
+    audience: formatAudience(JSON.parse(row.audience) as Audience),
+    allow_downgrade: row.allow_downgrade,
+    deadline_ms: row.deadline_ms,
+  });
+  const [old, now] = [shown(before), shown(after)];
   return Object.fromEntries(
     (['state', 'audience', 'allow_downgrade', 'deadline_ms'] as const)
-      .filter((key) => before[key] !== after[key])
-      .map((key) => [key, [before[key], after[key]]]),
+      .filter((key) => old[key] !== now[key])
+      .map((key) => [key, [old[key], now[key]]]),
   );
 }
 

@@ -2,11 +2,11 @@ import { openAsBlob } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { type ErrorCode, errorCodes } from '../core/error-codes.ts';
 import { OtaError } from '../core/errors.ts';
-import { didYouMeanSuffix } from '../core/schema.ts';
 import { parsePublicKey, publicPem } from '../core/signing/key.ts';
 import { readKeyText } from '../workspace/key-file.ts';
 import { readSignatureText } from '../workspace/signature-files.ts';
-import { type AdminAct, type AdminArgs, adminActs } from './admin-acts.ts';
+import type { AdminAct, AdminArgs } from './admin/act.ts';
+import { chooseAct } from './admin/choose.ts';
 
 export interface AdminOptions {
   /** As typed: `['rollout', 'pause']`. */
@@ -20,34 +20,10 @@ export interface AdminOptions {
 }
 
 /**
- * Chooses the act for the words.
- *
- * @throws OtaError `usage` when there is none, or something that it needs is not given
- */
-export function chooseAct(words: readonly string[], args: AdminArgs): AdminAct {
-  const typed = words.join(' ');
-  const act = adminActs.find((candidate) => candidate.words === typed);
-  if (act === undefined) {
-    const known = adminActs.map((candidate) => candidate.words);
-    throw new OtaError('usage', `unknown act "${typed}"${didYouMeanSuffix(typed, known)}`, {
-      hint: `There are: ${known.join(', ')}.`,
-    });
-  }
-  const isMissing = (name: string): boolean => args[name] === undefined;
-  const missing = act.needs.filter(isMissing).map((name) => `--${name}`);
-  if (act.needsOneOf?.every(isMissing))
-    missing.push(act.needsOneOf.map((name) => `--${name}`).join(' or '));
-  if (missing.length === 0) return act;
-  throw new OtaError('usage', `ota admin ${typed} needs ${missing.join(', ')}`, {
-    hint: '`ota admin --help` shows flags and examples.',
-  });
-}
-
-/**
  * Asks the service to act.
  *
  * @returns the act and the service's answer
- * @throws OtaError with the service's own code, `unauthorized`, `connection-failed`; about the files that flags name
+ * @throws OtaError `usage`; with the service's own code, `unauthorized`, `connection-failed`; about the files that flags name
  */
 export async function admin(options: AdminOptions): Promise<{ act: AdminAct; answer: unknown }> {
   const act = chooseAct(options.words, options.args);
