@@ -3,7 +3,7 @@ export { type ErrorCode, errorCodes } from './core/error-codes.ts';
 export { type ErrorJson, errorToJson, exitCodeOf, OtaError } from './core/errors.ts';
 export { formatAudience, parseAudience } from './core/fleet/audience-text.ts';
 export type { Audience } from './core/fleet/rollout-audience.ts';
-export { buildImage, type ImageDescription } from './core/image/build-image.ts';
+export { buildImage, type ImageDescription } from './core/image/building/build-image.ts';
 export type { FirmwareFile, FirmwareKind } from './core/image/firmware-file.ts';
 export { parseImage } from './core/image/parse-image.ts';
 export { type CheckResult, checkNames, runChecks } from './core/image/run-checks.ts';

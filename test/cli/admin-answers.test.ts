@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import schema from '../../schemas/admin.schema.json' with { type: 'json' };
-import { buildImage } from '../../tools/core/image/build-image.ts';
+import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import { defineSchema } from '../../tools/core/schema.ts';
 import { adminActs } from '../../tools/workflows/admin/index.ts';
 import { runOta } from '../support/io.ts';

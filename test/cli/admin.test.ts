@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { buildImage } from '../../tools/core/image/build-image.ts';
+import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import { shortKeyId } from '../../tools/core/signing/key.ts';
 import { signBytes } from '../../tools/core/signing/sign-bytes.ts';
 import { runOta } from '../support/io.ts';

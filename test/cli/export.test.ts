@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import schema from '../../schemas/export.schema.json' with { type: 'json' };
 import { exportFormats } from '../../tools/core/export/index.ts';
-import { mergeImages } from '../../tools/core/image/merge-images.ts';
+import { mergeImages } from '../../tools/core/image/building/merge-images.ts';
 import { parseImage } from '../../tools/core/image/parse-image.ts';
 import { defineSchema } from '../../tools/core/schema.ts';
 import { runOta } from '../support/io.ts';

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import reportSchema from '../../schemas/deploy-report.schema.json' with { type: 'json' };
-import { buildImage } from '../../tools/core/image/build-image.ts';
+import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import type { DeployReport } from '../../tools/core/release/deploy-report.ts';
 import { defineSchema } from '../../tools/core/schema.ts';
 import { runOta } from '../support/io.ts';

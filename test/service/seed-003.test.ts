@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { buildImage } from '../../tools/core/image/build-image.ts';
+import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import { startService } from '../support/service.ts';
 
 const image = (version: string, seed = 1): Uint8Array =>

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { buildImage } from '../../tools/core/image/build-image.ts';
+import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import { signBytes } from '../../tools/core/signing/sign-bytes.ts';
 import { createKey, createPem, type TestKey } from '../support/keys.ts';
 import { adminKey, startService } from '../support/service.ts';
