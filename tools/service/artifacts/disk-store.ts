@@ -29,18 +29,27 @@ export async function createDiskStore(folder: string): Promise<ArtifactStore> {
   };
   await mkdir(incoming, { recursive: true });
   return {
-    async put(source, limitBytes) {
+    async receive(source, limitBytes) {
       const path = join(incoming, randomUUID());
+      const discard = (): Promise<void> => rm(path, { force: true });
       try {
         const stored = await receive(source, path, limitBytes);
         const target = pathOf(stored.sha256);
-        await mkdir(dirname(target), { recursive: true });
-        await rename(path, target);
-        await syncFolder(dirname(target));
-        return stored;
+        return {
+          ...stored,
+          bytes: () => readFile(path),
+          async keep() {
+            await mkdir(dirname(target), { recursive: true });
+            await rename(path, target);
+            await syncFolder(dirname(target));
+          },
+          discard,
+        };
+      } catch (error) {
+        await discard();
+        throw error;
       } finally {
         source.destroy();
-        await rm(path, { force: true });
       }
     },
     has: (sha256) => isFile(pathOf(sha256)),

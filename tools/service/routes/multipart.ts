@@ -11,27 +11,36 @@ export interface UploadedForm {
 }
 
 /**
- * Reads a form, its fields in any order; the file goes straight into the artifact store.
+ * Reads a form, its fields in any order; the file goes straight to the artifact store. What `use` does not keep of it
+ * is gone afterwards.
  *
  * @throws OtaError `request-invalid` without a file, and what taking a file in throws
  */
-export async function readForm(service: Service, request: FastifyRequest): Promise<UploadedForm> {
+export async function withForm<Answer>(
+  service: Service,
+  request: FastifyRequest,
+  use: (form: UploadedForm) => Promise<Answer>,
+): Promise<Answer> {
   if (!request.isMultipart()) throw noFile();
   const fields: Record<string, string> = {};
   let file: TakenFile | undefined;
   let filename = 'firmware.bin';
-  for await (const part of request.parts()) {
-    if (part.type === 'field') {
-      fields[part.fieldname] = String(part.value);
-    } else if (part.fieldname === 'file' || part.fieldname === 'firmware') {
-      filename = baseName(part.filename);
-      file = await service.releases.take(part.file);
-    } else {
-      part.file.resume();
+  try {
+    for await (const part of request.parts()) {
+      if (part.type === 'field') {
+        fields[part.fieldname] = String(part.value);
+      } else if (part.fieldname === 'file' || part.fieldname === 'firmware') {
+        filename = baseName(part.filename);
+        file = await service.releases.take(part.file);
+      } else {
+        part.file.resume();
+      }
     }
+    if (file === undefined) throw noFile();
+    return await use({ file, filename, fields });
+  } finally {
+    await file?.discard();
   }
-  if (file === undefined) throw noFile();
-  return { file, filename, fields };
 }
 
 /** Some clients send the path on their own disk. */
