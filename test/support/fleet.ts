@@ -118,11 +118,12 @@ export async function namelessDevice(
       }),
       { qos: 1, retain: true },
     );
-  await client.subscribe(commandTopic, 1, async () => {
+  const update = async () => {
     await say(2, '1.0.0');
     await say(3, '1.0.0');
     await say(0, '1.1.0', Date.now());
-  });
+  };
+  await client.subscribe(commandTopic, 1, () => void update());
   await say(0, '1.0.0');
 }
 
