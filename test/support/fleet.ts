@@ -118,11 +118,13 @@ export async function namelessDevice(
       }),
       { qos: 1, retain: true },
     );
-  await client.subscribe(commandTopic, 1, async () => {
+  const update = async () => {
     await say(2, '1.0.0');
     await say(3, '1.0.0');
     await say(0, '1.1.0', Date.now());
-  });
+  };
+  // The test may be over before the last word.
+  await client.subscribe(commandTopic, 1, () => void update().catch(() => {}));
   await say(0, '1.0.0');
 }
 
