@@ -130,10 +130,10 @@ describe('every example that help shows', () => {
           cwd,
           env: { ...env, ...variables, ...(usage.startsWith('admin') ? toService : {}) },
           now,
-          // Somebody presses Ctrl-C when the command says that it is there, or says nothing.
+          // Somebody presses Ctrl-C when the command says that it is there; a watch may have nothing to say.
           ...(endless
             ? {
-                signal: AbortSignal.any([interrupt.signal, AbortSignal.timeout(1000)]),
+                signal: usage.startsWith('watch') ? AbortSignal.timeout(1000) : interrupt.signal,
                 onOutput: () => interrupt.abort(),
               }
             : {}),
