@@ -1,4 +1,9 @@
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyServerOptions,
+} from 'fastify';
 import { OtaError } from '../core/errors.ts';
 import { registerLimits } from './limits.ts';
 import { createMetrics } from './metrics.ts';
@@ -12,6 +17,7 @@ import { seed004AdminRoutes } from './routes/seed-004-admin.ts';
 import { seed004DeviceRoutes } from './routes/seed-004-device.ts';
 import { systemRoutes } from './routes/system.ts';
 import type { Service } from './service.ts';
+import { requireStorableRequest } from './texts.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -44,12 +50,14 @@ export async function createApp(service: Service, options: AppOptions): Promise<
     trustProxy:
       service.settings.trustedProxies.length === 0 ? false : [...service.settings.trustedProxies],
     genReqId: (request) => requestId(request.headers['x-request-id']),
+    frameworkErrors: (error, _request, reply) => answerRouterError(error, reply as FastifyReply),
     routerOptions: { maxParamLength: 300 },
     ajv: { customOptions: { coerceTypes: true, removeAdditional: false, allErrors: true } },
     ...(options.https === undefined ? {} : { https: options.https }),
   } as FastifyServerOptions) as unknown as FastifyInstance;
   readBodies(app);
   answerErrors(app);
+  app.addHook('preValidation', async (request) => requireStorableRequest(request));
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
@@ -144,6 +152,14 @@ function answerErrors(app: FastifyInstance): void {
       },
     );
   });
+}
+
+/** An address that the router cannot read; it is not repeated, whatever it holds. */
+function answerRouterError({ statusCode = 400 }: FastifyError, reply: FastifyReply): void {
+  const error = Object.assign(new Error('the address is too long or not encoded well'), {
+    statusCode,
+  });
+  reply.code(statusCode).type('application/problem+json').send(toProblem(error, false));
 }
 
 function pathOf(url: string): string {

@@ -6,7 +6,7 @@ import { type DeviceAuthMode, deviceAuthModes } from '../device-auth.ts';
 import type { Service } from '../service.ts';
 import { parseList } from '../store/rows.ts';
 import type { EventRow, KeyRow } from '../store/tables.ts';
-import { id, isoTime, keyed, limit } from './schemas.ts';
+import { id, isoTime, keyed, limit, skip } from './schemas.ts';
 
 /** Keys, tokens, models and the audit log. */
 export function adminRoutes(app: FastifyInstance, { service }: { service: Service }): void {
@@ -171,7 +171,7 @@ const eventQuery = {
   type: 'object',
   properties: {
     type: id,
-    skip: { type: 'integer', minimum: 0, default: 0 },
+    skip,
     limit: limit(1000, 50),
   },
 } as const;

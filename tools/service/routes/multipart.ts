@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
 import type { TakenFile } from '../releases.ts';
 import type { Service } from '../service.ts';
+import { requireStorable } from '../texts.ts';
 
 /** A form with one file in it. */
 export interface UploadedForm {
@@ -20,15 +21,21 @@ export async function readForm(service: Service, request: FastifyRequest): Promi
   const fields: Record<string, string> = {};
   let file: TakenFile | undefined;
   let filename = 'firmware.bin';
-  for await (const part of request.parts()) {
-    if (part.type === 'field') {
-      fields[part.fieldname] = String(part.value);
-    } else if (part.fieldname === 'file' || part.fieldname === 'firmware') {
-      filename = baseName(part.filename);
-      file = await service.releases.take(part.file);
-    } else {
-      part.file.resume();
+  try {
+    for await (const part of request.parts()) {
+      requireStorable('the name of a field', part.fieldname);
+      if (part.type === 'field') {
+        fields[part.fieldname] = String(part.value);
+        requireStorable(`the field ${part.fieldname}`, String(part.value));
+      } else if (part.fieldname === 'file' || part.fieldname === 'firmware') {
+        filename = baseName(part.filename);
+        file = await service.releases.take(part.file);
+      } else {
+        part.file.resume();
+      }
     }
+  } catch (error) {
+    throw isFormError(error) ? brokenForm(error) : error;
   }
   if (file === undefined) throw noFile();
   return { file, filename, fields };
@@ -37,6 +44,20 @@ export async function readForm(service: Service, request: FastifyRequest): Promi
 /** Some clients send the path on their own disk. */
 function baseName(name: string): string {
   return name.split(/[/\\]/).at(-1) || 'firmware.bin';
+}
+
+/** The parser of forms throws errors that have no code and no class of their own. */
+function isFormError(error: unknown): error is Error {
+  return (
+    error instanceof Error && Object.getPrototypeOf(error) === Error.prototype && !('code' in error)
+  );
+}
+
+function brokenForm(cause: Error): OtaError {
+  return new OtaError('request-invalid', `the form is broken: ${cause.message}`, {
+    cause,
+    hint: 'Send it again, whole: curl -F "file=@firmware.bin".',
+  });
 }
 
 function noFile(): OtaError {

@@ -7,7 +7,7 @@ import type { AttemptEntry } from '../store/history-store.ts';
 import { parseList } from '../store/rows.ts';
 import type { DeviceRow, ReleaseRow } from '../store/tables.ts';
 import { readForm } from './multipart.ts';
-import { flag, id, isoTime, keyed, limit, longText, version } from './schemas.ts';
+import { flag, id, isoTime, keyed, limit, longText, skip, version } from './schemas.ts';
 import { seed003RolloutRoutes } from './seed-003-rollouts.ts';
 
 interface UploadQuery {
@@ -185,7 +185,7 @@ function listSchema(summary: string, most: number, standard: number) {
         firmware_version: version,
         group: id,
         limit: limit(most, standard),
-        skip: { type: 'integer', minimum: 0, default: 0 },
+        skip,
       },
     },
   };

@@ -17,6 +17,8 @@ import {
   keyed,
   limit,
   longText,
+  rowId,
+  skip,
   version,
 } from './schemas.ts';
 
@@ -339,15 +341,15 @@ function toLog(row: AttemptEntry) {
   };
 }
 
-const idParams = { type: 'object', properties: { id: { type: 'integer', minimum: 1 } } } as const;
+const idParams = { type: 'object', properties: { id: rowId } } as const;
 const pageQuery = {
   type: 'object',
   properties: {
     device_type: id,
     device_id: id,
-    firmware_id: { type: 'integer', minimum: 1 },
+    firmware_id: rowId,
     status: { type: 'string', maxLength: 20 },
-    skip: { type: 'integer', minimum: 0, default: 0 },
+    skip,
     limit: limit(1000, 100),
   },
 } as const;
