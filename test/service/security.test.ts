@@ -191,6 +191,18 @@ describe('what comes from outside', () => {
     expect((await service.call('GET', '/api/admin/devices')).status).toBe(200);
   });
 
+  it('never becomes a header of its own', async () => {
+    const service = await startService();
+    const evil = encodeURIComponent('AAAA\r\nX-Evil: 1');
+    expect((await service.upload('1.1.0', bytes, `&signature=${evil}é`)).status).toBe(422);
+    expect((await service.upload('1.1.0', bytes, '&signature=AAAA%0ABBBB%0A')).status).toBe(200);
+    const file = await fetch(`${service.url}/api/firmware/download/1.1.0`);
+    expect([file.status, file.headers.get('x-firmware-signature')]).toEqual([200, 'AAAABBBB']);
+    const odd = { 'x-request-id': 'a b', 'x-forwarded-for': "'; drop table devices" };
+    const answer = await service.call('GET', '/health', undefined, odd);
+    expect(answer.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/);
+  });
+
   it('may break off in the middle, and nobody sees half a release', async () => {
     const service = await startService();
     const { port } = new URL(service.url);

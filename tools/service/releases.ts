@@ -71,8 +71,9 @@ export function createReleases(options: ReleasesOptions): Releases {
       const stored = await artifacts.put(source, options.maxUploadBytes);
       return { ...stored, ...inspectUpload(await artifacts.bytes(stored.sha256)) };
     },
-    async register(facts, file, actor) {
-      requireNames(facts);
+    async register(given, file, actor) {
+      requireNames(given);
+      const facts = { ...given, signature: parseSignature(given.signature) };
       requireSameVersion(facts, file);
       const keys = parseList(catalog.current().model(facts.model).public_keys);
       const verified =
@@ -180,6 +181,19 @@ async function isSignedBy(
   const raw = Buffer.from(signature, 'base64');
   // RSA PKCS#1 v1.5 or ECDSA over SHA-256, as `openssl dgst -sha256 -sign` makes them (seed 003).
   return keys.some((key) => createVerify('sha256').update(bytes).verify(key, raw));
+}
+
+/**
+ * Base64 as programs print it, with line ends. Devices get it in a header, where nothing else may stand.
+ *
+ * @throws OtaError `request-invalid`
+ */
+function parseSignature(text: string | undefined): string | undefined {
+  const bare = text?.replace(/\s+/g, '');
+  if (bare === undefined || /^[A-Za-z0-9+/]+={0,2}$/.test(bare)) return bare;
+  throw new OtaError('request-invalid', 'the signature is not base64', {
+    hint: 'Make it with: openssl dgst -sha256 -sign key.pem app.bin | base64 -w0',
+  });
 }
 
 function unsigned(model: string): OtaError {
