@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createApp } from '../../tools/service/app.ts';
+import type { ArtifactStore } from '../../tools/service/artifacts/artifact-store.ts';
 import { createDiskStore } from '../../tools/service/artifacts/disk-store.ts';
 import {
   createService,
   defaultSettings,
   type ServiceSettings,
 } from '../../tools/service/service.ts';
-import { openStore } from '../../tools/service/store/store.ts';
+import { openStore, type Store } from '../../tools/service/store/store.ts';
 
 export const adminKey = 'test-key-of-an-administrator';
 
@@ -17,6 +18,9 @@ export interface ServiceOptions {
   readonly settings?: Partial<ServiceSettings>;
   /** Default: SQLite in a folder of its own. */
   readonly database?: string;
+  /** An open one; the service closes it. */
+  readonly store?: Store;
+  readonly artifacts?: ArtifactStore;
   readonly folder?: string;
   readonly now?: () => number;
 }
@@ -25,8 +29,9 @@ export interface ServiceOptions {
 export async function startService(options: ServiceOptions = {}) {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'ota-service-')));
   const now = options.now ?? Date.now;
-  const store = await openStore(options.database ?? `sqlite:${join(folder, 'ota.db')}`);
-  const artifacts = await createDiskStore(join(folder, 'artifacts'));
+  const store =
+    options.store ?? (await openStore(options.database ?? `sqlite:${join(folder, 'ota.db')}`));
+  const artifacts = options.artifacts ?? (await createDiskStore(join(folder, 'artifacts')));
   const settings = {
     ...defaultSettings,
     apiKey: adminKey,

@@ -80,7 +80,13 @@ export function createReleases(options: ReleasesOptions): Releases {
         keys.length > 0 && (await isSignedBy(keys, facts.signature, file, artifacts));
       if (keys.length > 0 && !verified) throw unsigned(facts.model);
       const row = toRow(facts, file, actor, verified, now());
-      const release = await store.catalog.addRelease(row);
+      const release = await store.catalog.addRelease(row, ({ id }) =>
+        audit.entry('firmware_uploaded', actor, {
+          model: row.model,
+          version: row.version,
+          data: { release_id: id, sha256: row.sha256, size: row.size, build: row.build },
+        }),
+      );
       if (release === undefined) {
         const { releases } = await catalog.reload();
         const known = releases.find(
@@ -91,19 +97,17 @@ export function createReleases(options: ReleasesOptions): Releases {
         throw exists(facts);
       }
       await catalog.reload();
-      await audit.note('firmware_uploaded', actor, {
-        model: row.model,
-        version: row.version,
-        data: { release_id: release.id, sha256: row.sha256, size: row.size, build: row.build },
-      });
       return { release, created: true };
     },
     async change(id, change, actor) {
-      const row = await store.catalog.changeRelease(id, { ...change, updated_at: now() });
+      const row = await store.catalog.changeRelease(
+        id,
+        { ...change, updated_at: now() },
+        ({ model, version }) =>
+          audit.entry('firmware_updated', actor, { model, version, data: change }),
+      );
       if (row === undefined) throw unknownRelease(id);
       await catalog.reload();
-      const { model, version } = row;
-      await audit.note('firmware_updated', actor, { model, version, data: change });
       return row;
     },
     get(id) {

@@ -60,9 +60,10 @@ export function adminRoutes(app: FastifyInstance, { service }: { service: Servic
             ? before.public_keys
             : JSON.stringify(request.body.public_keys),
       };
-      await store.catalog.setModel(row);
+      await store.catalog.setModel(row, () =>
+        audit.entry('model_updated', actor, { model, data: { auth: row.auth } }),
+      );
       await catalog.reload();
-      await audit.note('model_updated', actor, { model, data: { auth: row.auth } });
       return { model, auth: row.auth, public_keys: parseList(row.public_keys) };
     },
   );
