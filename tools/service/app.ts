@@ -62,6 +62,7 @@ export async function createApp(service: Service, options: AppOptions): Promise<
     reply.header('x-request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
   });
+  readAway(app, service.settings.maxUploadBytes);
   await app.register(import('@fastify/multipart'), {
     throwFileSizeLimit: false,
     limits: {
@@ -133,6 +134,23 @@ function readBodies(app: FastifyInstance): void {
   // Firmware is taken as a stream, whatever it is called.
   for (const type of ['application/octet-stream', 'application/x-binary'])
     app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+}
+
+/**
+ * What is left of a body after the answer would stand before the next request of the connection: it is read away. Cutting
+ * the connection instead could cost the client the answer; that happens to one who does not stop.
+ */
+function readAway(app: FastifyInstance, mostBytes: number): void {
+  app.addHook('onResponse', async ({ raw }) => {
+    if (raw.complete || raw.destroyed) return;
+    let left = mostBytes;
+    raw.unpipe();
+    raw.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) raw.destroy();
+    });
+    raw.resume();
+  });
 }
 
 function answerErrors(app: FastifyInstance): void {

@@ -21,7 +21,7 @@ export interface ByteRange {
  */
 export interface ArtifactStore {
   /**
-   * Takes a file in.
+   * Takes a file in. When that fails the rest of the source is left unread, and the source open.
    *
    * @throws OtaError `upload-too-large` above `limitBytes`; whatever the source throws
    */

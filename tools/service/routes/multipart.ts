@@ -29,7 +29,8 @@ export async function readForm(service: Service, request: FastifyRequest): Promi
         requireStorable(`the field ${part.fieldname}`, String(part.value));
       } else if (part.fieldname === 'file' || part.fieldname === 'firmware') {
         filename = baseName(part.filename);
-        file = await service.releases.take(part.file);
+        // A part that is given up in the middle ends the parsing.
+        file = await service.releases.take(part.file).finally(() => part.file.destroy());
       } else {
         part.file.resume();
       }
