@@ -33,7 +33,8 @@ export async function startServer({ config, now, log }: ServerOptions): Promise<
   let app: FastifyInstance | undefined;
   try {
     const artifacts = await createDiskStore(config.artifactFolder);
-    await artifacts.sweep(await store.catalog.usedHashes(), now());
+    // SQLite belongs to one process, and so does what is arriving.
+    await artifacts.sweep(await store.catalog.usedHashes(), now(), store.kind === 'sqlite');
     service = await createService({ store, artifacts, settings: config.settings, now });
     const newAdminKey = await firstKey(service);
     const { createApp } = await import('./app.ts');
@@ -64,7 +65,13 @@ async function firstKey({ settings, catalog, keys }: Service): Promise<string | 
   const name = catalog.current().keys.some((key) => key.name === 'admin')
     ? `admin-${catalog.current().keys.length + 1}`
     : 'admin';
-  return keys.create(name, 'admin', undefined, { name: 'first start', role: 'admin' });
+  try {
+    return await keys.create(name, 'admin', undefined, { name: 'first start', role: 'admin' });
+  } catch (error) {
+    // Another node started in the same moment, and shows its own.
+    if (error instanceof OtaError && error.code === 'key-exists') return;
+    throw error;
+  }
 }
 
 async function listen(app: FastifyInstance, { host, port }: ServiceConfig): Promise<string> {

@@ -31,6 +31,12 @@ export interface ArtifactStore {
   open(sha256: string, range?: ByteRange): Promise<Readable>;
   /** All bytes of a file that is small enough to be held. */
   bytes(sha256: string): Promise<Buffer>;
-  /** Removes files that nothing names and that are older than an hour, and remains of uploads. */
-  sweep(used: ReadonlySet<string>, nowMs: number): Promise<number>;
+  /**
+   * Removes files of ours that nothing names and remains of uploads, both when they are older than an hour. A set
+   * without any name removes no whole file: more likely the database is the wrong one.
+   *
+   * @param alone nobody else writes here: remains of uploads go at once
+   * @returns how many
+   */
+  sweep(used: ReadonlySet<string>, nowMs: number, alone: boolean): Promise<number>;
 }

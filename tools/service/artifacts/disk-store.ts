@@ -1,13 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { OtaError } from '../../core/errors.ts';
 import type { ArtifactStore, StoredArtifact } from './artifact-store.ts';
-
-/** Remains of an upload younger than this may still be growing, on this node or another. */
-const orphanAgeMs = 60 * 60 * 1000;
+import { sweepFolder } from './sweep.ts';
 
 /** A file that is being written. */
 export interface NewFile {
@@ -63,18 +61,7 @@ export async function createDiskStore(
       readFile(pathOf(sha256)).catch((cause: NodeJS.ErrnoException) => {
         throw cause.code === 'ENOENT' ? missing(sha256) : cause;
       }),
-    async sweep(used, nowMs) {
-      let removed = 0;
-      for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-        if (!entry.isFile() || used.has(entry.name)) continue;
-        const path = join(entry.parentPath, entry.name);
-        const { mtimeMs } = await stat(path);
-        if (nowMs - mtimeMs < orphanAgeMs) continue;
-        await rm(path, { force: true });
-        removed += 1;
-      }
-      return removed;
-    },
+    sweep: (used, nowMs, alone) => sweepFolder(folder, { used, nowMs, alone }),
   };
 }
 
