@@ -93,6 +93,11 @@ export function clientOf(url: string) {
         { device_id: id, firmware_version: version, status, ...more },
         {},
       ),
+    async download(version: string): Promise<Buffer> {
+      const response = await fetch(`${url}/api/firmware/download/${version}`);
+      if (!response.ok) throw new Error(`download of ${version}: ${response.status}`);
+      return Buffer.from(await response.arrayBuffer());
+    },
     async upload(version: string, bytes: Uint8Array, query = '') {
       const form = new FormData();
       form.append('file', new Blob([bytes as Uint8Array<ArrayBuffer>]), 'firmware.bin');
