@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { holdClosedPort } from '../support/closed-port.ts';
 import { testBroker, testClient, testUpdateServer } from '../support/fleet.ts';
 import { runOta } from '../support/io.ts';
-import { findClosedPort } from '../support/peers.ts';
 import { createFolder } from '../support/temporary-workspace.ts';
 
 async function scene(changes: { port?: number; base?: string } = {}) {
@@ -74,12 +74,12 @@ describe('ota doctor', () => {
   });
 
   it('looks at the server also when there is no broker, and the other way round', async () => {
-    const { ota } = await scene({ port: await findClosedPort() });
+    const { ota } = await scene({ port: await holdClosedPort() });
     const ran = await ota('doctor');
     expect(ran.stdout).toContain('FAILED: broker: nothing listens at 127.0.0.1:');
     expect(ran.stdout).toContain('ok: version.json');
     expect(ran.exitCode).toBe(1);
-    const other = await scene({ base: `http://127.0.0.1:${await findClosedPort()}` });
+    const other = await scene({ base: `http://127.0.0.1:${await holdClosedPort()}` });
     expect((await other.ota('doctor')).stdout).toContain('FAILED: version.json: nothing listens');
   });
 });

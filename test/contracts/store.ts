@@ -1,4 +1,6 @@
+import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../tools/service/store/database.ts';
 import { openStore, type Store } from '../../tools/service/store/store.ts';
 import { aCheck, aReleaseRow, aReport, aRolloutRow, catalogOf } from '../support/store-samples.ts';
 
@@ -31,6 +33,31 @@ export function storeContract(name: string, makeUrl: () => Promise<string>): voi
         attempt: { state: 'pending', fromVersion: '1.0.0', createdAtMs: 5 },
         checkedAtMs: 5,
       });
+    });
+
+    it('brings tables of the first version up to date, with all that they hold', async () => {
+      const olderUrl = await makeUrl();
+      const older = await openDatabase(olderUrl, '0001-fleet');
+      await sql`insert into devices
+        (id, model, version, groups, labels, setbacks, last_seen_at, checked_at, created_at)
+        values ('d7', 'esp32', '1.0.0', '["a"]', '{"x":"y"}', '{"3":1}', 9, 8, 1),
+               ('d8', 'esp32', '1.1.0', '[]', '{}', '{}', 7, 6, 2)`.execute(older.db);
+      await older.close();
+      const newer = await openStore(olderUrl);
+      try {
+        const { records } = await newer.fleet.read(['d7', 'd8']);
+        expect(records.get('d7')).toMatchObject({
+          device: { version: '1.0.0', groups: ['a'], setbacks: { 3: 1 } },
+          ...{ lastSeenAtMs: 9, checkedAtMs: 8, createdAtMs: 1 },
+        });
+        expect(records.get('d8')).toMatchObject({ lastSeenAtMs: 7, checkedAtMs: 6 });
+        await newer.fleet.change([aCheck('d9', '1.0.0', catalogOf(await newer.catalog.load()), 9)]);
+        expect((await newer.history.devices({ limit: 9 })).map(({ id }) => id)).toEqual([
+          ...['d7', 'd9', 'd8'],
+        ]);
+      } finally {
+        await newer.close();
+      }
     });
 
     it('moves the number of the catalog with every change, and no other time', async () => {
@@ -119,12 +146,18 @@ export function storeContract(name: string, makeUrl: () => Promise<string>): voi
     it('notes when devices were seen, and never goes back in time', async () => {
       const catalog = await withRollout();
       await store.fleet.change([aCheck('d1', '1.0.0', catalog, 5)]);
-      await store.fleet.touch([{ deviceId: 'd1', atMs: 9 }]);
-      await store.fleet.touch([
-        { deviceId: 'd1', atMs: 7 },
-        { deviceId: 'nobody', atMs: 7 },
+      const read = async () => (await store.fleet.read(['d1'])).records.get('d1');
+      const number = (await read())?.number ?? 0;
+      await store.fleet.noteSightings([{ number, lastSeenAtMs: 9, checkedAtMs: 9 }]);
+      await store.fleet.noteSightings([
+        { number, lastSeenAtMs: 7, checkedAtMs: 7 },
+        { number: number + 1, lastSeenAtMs: 7, checkedAtMs: 7 },
       ]);
-      expect((await store.fleet.read(['d1'])).records.get('d1')?.checkedAtMs).toBe(9);
+      await store.fleet.noteSightings([{ number, lastSeenAtMs: 12, checkedAtMs: 0 }]);
+      expect(await read()).toMatchObject({ lastSeenAtMs: 12, checkedAtMs: 9 });
+      await store.fleet.change([aCheck('d1', '1.1.0', catalog, 10)]);
+      expect(await read()).toMatchObject({ lastSeenAtMs: 12, checkedAtMs: 10 });
+      expect((await store.history.device('d1'))?.last_seen_at).toBe(12);
     });
 
     it('keeps groups and labels when the device changes', async () => {

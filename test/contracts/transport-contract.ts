@@ -6,8 +6,9 @@ import {
   type DeviceTarget,
   type Transport,
 } from '../../tools/core/release/delivery.ts';
+import { holdClosedPort } from '../support/closed-port.ts';
 import { factsOf, failureOf, payloadOf, sampleBytes, sendContext } from '../support/deliveries.ts';
-import { createSilentServer, findClosedPort, type SilentServer } from '../support/peers.ts';
+import { createSilentServer, type SilentServer } from '../support/peers.ts';
 
 /** What a delivery plan would hand to the transport. */
 export interface Setup {
@@ -141,7 +142,7 @@ export function describeTransport(transport: Transport, example: TransportExampl
     });
 
     it('a refused connection is named, and may be tried again', async () => {
-      const delivery = prepare(example.reach('127.0.0.1', await findClosedPort()));
+      const delivery = prepare(example.reach('127.0.0.1', await holdClosedPort()));
       const error = await failureOf(delivery.send(payloadOf(bytes), sendContext()));
       expect(error).toMatchObject({ code: 'connection-refused', retryable: true });
       expect(error).toBeInstanceOf(DeliveryFailure);
@@ -172,7 +173,7 @@ export function describeTransport(transport: Transport, example: TransportExampl
     });
 
     it('what is cancelled before it starts does not connect', async () => {
-      const delivery = prepare(example.reach('127.0.0.1', await findClosedPort()));
+      const delivery = prepare(example.reach('127.0.0.1', await holdClosedPort()));
       const context = sendContext({ signal: AbortSignal.abort() });
       const error = await failureOf(delivery.send(payloadOf(bytes), context));
       expect(error).toMatchObject({ code: 'cancelled' });

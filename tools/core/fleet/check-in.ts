@@ -70,6 +70,7 @@ export function answerCheckIn(
     moves,
     deviceChanged: before === undefined || !sameDevice(before, device) || isMidUpdate(attempt),
     record: {
+      number: record?.number,
       device,
       attempt,
       lastSeenAtMs: nowMs,

@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { OtaError } from '../../core/errors.ts';
 import type { ArtifactStore, StoredArtifact } from './artifact-store.ts';
+import { createFileStreams } from './stream-file.ts';
 import { sweepFolder } from './sweep.ts';
 
 /** A file that is being written. */
@@ -27,6 +27,7 @@ export async function createDiskStore(
   createFile: CreateFile = (path) => open(path, 'wx'),
 ): Promise<ArtifactStore> {
   const incoming = join(folder, 'incoming');
+  const streamFile = createFileStreams();
   const pathOf = (sha256: string): string => {
     // Hashes come from our own tables; a path must not depend on that.
     if (!/^[0-9a-f]{64}$/.test(sha256)) throw missing(sha256);
@@ -55,7 +56,7 @@ export async function createDiskStore(
       const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
         throw cause.code === 'ENOENT' ? missing(sha256) : cause;
       });
-      return createReadStream(path, { fd: file, ...(range ?? {}), highWaterMark: 64 * 1024 });
+      return streamFile(file, range);
     },
     bytes: (sha256) =>
       readFile(pathOf(sha256)).catch((cause: NodeJS.ErrnoException) => {

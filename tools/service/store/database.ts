@@ -16,12 +16,13 @@ export interface Database {
 /**
  * Opens `sqlite:FILE` or `postgres://…` and brings its tables up to date, under a lock.
  *
+ * @param upTo name of the last migration to run; all of them by default
  * @throws OtaError `database-failed`, `data-in-use`, `service-config-invalid`
  */
-export async function openDatabase(url: string): Promise<Database> {
+export async function openDatabase(url: string, upTo?: string): Promise<Database> {
   const database = await connect(url);
   try {
-    await migrate(database);
+    await migrate(database, upTo);
   } catch (cause) {
     await database.close();
     throw databaseFailed(cause);
@@ -43,15 +44,17 @@ async function connect(url: string): Promise<Database> {
   });
 }
 
-async function migrate({ db, kind }: Database): Promise<void> {
+async function migrate({ db, kind }: Database, upTo: string | undefined): Promise<void> {
   const [{ Migrator }, { migrations }] = await Promise.all([
     import('kysely'),
-    import('./migrations.ts'),
+    import('./migrations/index.ts'),
   ]);
   const provider = { getMigrations: async () => migrations(kind) };
   // PostgreSQL: under an advisory lock. SQLite: the file belongs to one process (see sqlite.ts).
   const migrator: Migrator = new Migrator({ db, provider });
-  const { error } = await migrator.migrateToLatest();
+  const { error } = await (upTo === undefined
+    ? migrator.migrateToLatest()
+    : migrator.migrateTo(upTo));
   if (error !== undefined) throw error;
 }
 

@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely';
+import { type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Attempt, FleetChange, Move } from '../../core/fleet/record.ts';
 import type { Database } from './database.ts';
 import { assignments, columnList, type JsonColumns, jsonRows } from './json-rows.ts';
@@ -88,8 +88,6 @@ const deviceColumns: JsonColumns = {
   labels: 'text',
   setbacks: 'text',
   attempt_id: 'bigint',
-  last_seen_at: 'bigint',
-  checked_at: 'bigint',
   created_at: 'bigint',
 };
 /** What people say of a device is theirs: a check does not change it. */
@@ -115,6 +113,22 @@ async function writeDevices(
   await sql`insert into devices (${columnList(deviceColumns)})
     select * from ${jsonRows(kind, deviceColumns, rows)} as given where true
     on conflict (id) do update set ${assignments(changedDeviceColumns, 'excluded')}`.execute(trx);
+  const seen = jsonRows(kind, sightingColumns, rows);
+  await sql`insert into sightings (number, last_seen_at, checked_at)
+    select devices.number, seen.last_seen_at, seen.checked_at
+    from ${seen} as seen join devices on devices.id = seen.id where true
+    on conflict (number) do update set ${laterSighting('excluded')}`.execute(trx);
+}
+
+const sightingColumns: JsonColumns = { id: 'text', last_seen_at: 'bigint', checked_at: 'bigint' };
+
+/** Assignments that never take a time back: nodes and rounds of writing may overtake each other. */
+export function laterSighting(source: string): RawBuilder<unknown> {
+  const later = ['last_seen_at', 'checked_at'].map((name) => {
+    const [stored, fresh] = [sql.ref(`sightings.${name}`), sql.ref(`${source}.${name}`)];
+    return sql`${sql.ref(name)} = case when ${fresh} > ${stored} then ${fresh} else ${stored} end`;
+  });
+  return sql.join(later);
 }
 
 const transitionColumns: JsonColumns = {

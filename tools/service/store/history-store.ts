@@ -106,9 +106,7 @@ function deviceLists(
 ): Pick<HistoryStore, 'devices' | 'device' | 'describeDevice'> {
   return {
     devices({ model, group, skip = 0, limit }) {
-      let query = db
-        .selectFrom('devices')
-        .selectAll()
+      let query = seenDevices(db)
         .orderBy('last_seen_at', 'desc')
         .orderBy('id')
         .offset(skip)
@@ -120,7 +118,7 @@ function deviceLists(
         );
       return query.execute();
     },
-    device: (id) => db.selectFrom('devices').selectAll().where('id', '=', id).executeTakeFirst(),
+    device: (id) => seenDevices(db).where('id', '=', id).executeTakeFirst(),
     async describeDevice(id, { groups, labels, setbacks }, event) {
       const change = {
         ...(groups === undefined ? {} : { groups: JSON.stringify([...new Set(groups)]) }),
@@ -140,6 +138,14 @@ function deviceLists(
       });
     },
   };
+}
+
+/** Devices with when they were heard of. */
+function seenDevices(db: Kysely<Tables>) {
+  return db
+    .selectFrom('devices')
+    .innerJoin('sightings', 'sightings.number', 'devices.number')
+    .selectAll();
 }
 
 /** A group as it stands in the JSON text, with the wildcards of LIKE made harmless. */

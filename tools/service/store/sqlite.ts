@@ -22,7 +22,7 @@ export async function openSqlite(path: string): Promise<Database> {
     const file = new Sqlite(path, { timeout: 5000 });
     file.pragma('journal_mode = WAL');
     file.pragma('synchronous = FULL');
-    file.pragma('cache_size = -65536'); // KiB
+    file.pragma('cache_size = -262144'); // KiB: the bound; a small database takes little
     file.pragma('temp_store = MEMORY');
     file.pragma('wal_autocheckpoint = 10000'); // pages: a checkpoint is the longest pause there is
     return {

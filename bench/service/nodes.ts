@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import autocannon from 'autocannon';
@@ -16,17 +17,24 @@ export interface Node {
 export const benchKey = 'key-of-the-benchmark';
 
 /** Starts the built command line's service, without limits. */
-export function startService(folder: string, words: readonly string[] = []): Promise<Node> {
+export function startService(
+  folder: string,
+  words: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Node> {
   const cli = resolve('dist/cli.cjs');
   const limits = ['--device-rate-limit', '0', '--address-rate-limit', '0', '--log-level', 'error'];
-  return startNode([cli, 'serve', '--port', '0', '--data', folder, ...limits, ...words]);
+  return startNode([cli, 'serve', '--port', '0', '--data', folder, ...limits, ...words], env);
 }
 
 /** Starts a script that prints `OTA service at <url>` when it is ready. */
-export async function startNode(words: readonly string[]): Promise<Node> {
+export async function startNode(
+  words: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Node> {
   const startedAt = performance.now();
   const child: ChildProcess = spawn(process.execPath, [...words], {
-    env: { ...process.env, API_KEY: benchKey },
+    env: { ...process.env, API_KEY: benchKey, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   if (child.stdout === null) throw new Error('no output');
@@ -81,4 +89,22 @@ export async function load(
     p99Ms: result.latency.p99,
     non2xx: result.non2xx + result.errors,
   };
+}
+
+/** Publishes version 2.0.0 for every device. */
+export async function publish(service: Node, image: Uint8Array): Promise<void> {
+  const response = await fetch(
+    `${service.url}/api/v1/firmware?model=esp32&version=2.0.0&rollout=all`,
+    {
+      method: 'PUT',
+      headers: { 'x-api-key': benchKey, 'content-type': 'application/octet-stream' },
+      body: image,
+    },
+  );
+  if (!response.ok) throw new Error(await response.text());
+}
+
+export async function residentMiB(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }

@@ -1,13 +1,8 @@
-import type { CreateTableBuilder, Kysely, Migration } from 'kysely';
+import type { Kysely } from 'kysely';
+import { addColumns, type Columns } from './columns.ts';
 
-type Columns = Record<string, 'text' | 'integer' | 'bigint' | 'text!' | 'integer!' | 'bigint!'>;
-
-/** Schema changes in order, forward only. A published one is never edited: add the next. */
-export function migrations(kind: 'sqlite' | 'postgres'): Record<string, Migration> {
-  return { '0001-fleet': { up: (db) => createFleet(db, kind) } };
-}
-
-async function createFleet(db: Kysely<unknown>, kind: 'sqlite' | 'postgres'): Promise<void> {
+/** The first tables. */
+export async function createFleet(db: Kysely<unknown>, kind: 'sqlite' | 'postgres'): Promise<void> {
   const create = (name: string, columns: Columns) =>
     addColumns(db.schema.createTable(name), columns);
   const numbered = (name: string, columns: Columns) =>
@@ -61,22 +56,6 @@ async function createIndexes(db: Kysely<unknown>): Promise<void> {
   await index('transitions_attempt', 'transitions', ['attempt_id']);
   await index('transitions_device', 'transitions', ['device_id']);
   await index('events_at', 'events', ['at']);
-}
-
-function addColumns(
-  table: CreateTableBuilder<string, never>,
-  columns: Columns,
-): CreateTableBuilder<string, string> {
-  let builder = table as CreateTableBuilder<string, string>;
-  for (const [name, type] of Object.entries(columns)) {
-    const required = type.endsWith('!');
-    builder = builder.addColumn(
-      name,
-      (required ? type.slice(0, -1) : type) as 'text' | 'integer' | 'bigint',
-      (column) => (required ? column.notNull() : column),
-    );
-  }
-  return builder;
 }
 
 const keyColumns: Columns = {
