@@ -3,6 +3,7 @@ import { type Access, createAccess } from './access.ts';
 import type { ArtifactStore } from './artifacts/artifact-store.ts';
 import { type Audit, createAudit } from './audit.ts';
 import { type Catalog, createCatalog } from './catalog.ts';
+import { createDeadlines } from './deadlines.ts';
 import { createDeviceAuth, type DeviceAuth } from './device-auth.ts';
 import { createDownloads, type Downloads } from './download.ts';
 import { createFleet, type Fleet } from './fleet.ts';
@@ -66,6 +67,8 @@ export interface ServiceParts {
   readonly artifacts: ArtifactStore;
   readonly settings: ServiceSettings;
   now(): number;
+  /** Milliseconds of a clock that nobody can set. */
+  elapsed?(): number;
 }
 
 /** How often attempts past their deadline are looked for, and a lost notification is made up for. */
@@ -77,6 +80,7 @@ export async function createService({
   artifacts,
   settings,
   now,
+  elapsed = () => performance.now(),
 }: ServiceParts): Promise<Service> {
   const secret = await store.history.setting('secret', () => randomBytes(32).toString('hex'));
   const catalog = await createCatalog(store);
@@ -84,8 +88,9 @@ export async function createService({
   const audit = createAudit(store, now);
   const fleet = createFleet(store, catalog, now);
   const { maxUploadBytes } = settings;
+  const deadlines = createDeadlines({ store: store.fleet, now, elapsed });
   const round = setInterval(() => {
-    void store.fleet.expire(now()).catch(() => undefined);
+    void deadlines.round().catch(() => undefined);
     void catalog.reload().catch(() => undefined);
   }, roundMs);
   round.unref();
