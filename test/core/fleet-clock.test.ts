@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ReportedStatus, reportedStatuses } from '../../tools/core/fleet/attempt.ts';
 import { answerCheckIn } from '../../tools/core/fleet/check-in.ts';
-import { sortReleases } from '../../tools/core/fleet/offer.ts';
+import { chooseOffer, sortReleases } from '../../tools/core/fleet/offer.ts';
 import type { DeviceRecord, FleetCatalog, FleetChange } from '../../tools/core/fleet/record.ts';
 import type { ReleaseFacts } from '../../tools/core/fleet/release-facts.ts';
 import { answerReport } from '../../tools/core/fleet/report.ts';
-import { aRelease, aRollout } from '../support/fleet-facts.ts';
+import { aDevice, aRelease, aRollout } from '../support/fleet-facts.ts';
 
 const hourMs = 3_600_000;
 const deadlineMs = 1000;
@@ -111,5 +111,22 @@ describe('a clock that is set while devices update', () => {
     const { record } = play(acts, [day + 1, day + 2, 3]);
     expect(record?.attempt).toMatchObject({ updatedAtMs: day + 3, deadlineAtMs: 3 + deadlineMs });
     expect(record?.lastSeenAtMs).toBe(3);
+  });
+
+  it('leaves it at that the rollout that was made later decides', () => {
+    const versions = [aRelease({ id: 1, version: '1.1.0' }), aRelease({ id: 2, version: '1.2.0' })];
+    const back = { allowDowngrade: true };
+    const first = aRollout({ ...back, id: 7, releaseId: 2, createdAtMs: 9000 });
+    // By a clock that had been put back.
+    const second = aRollout({ ...back, id: 8, releaseId: 1, createdAtMs: 5000 });
+    const device = aDevice({ version: '2.0.0' });
+    for (const rollouts of [
+      [first, second],
+      [second, first],
+    ])
+      expect(chooseOffer(device, sortReleases(versions), rollouts)).toMatchObject({
+        update: true,
+        release: { id: 1 },
+      });
   });
 });

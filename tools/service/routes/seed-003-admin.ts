@@ -75,7 +75,7 @@ export function seed003AdminRoutes(app: FastifyInstance, { service }: { service:
       const rows = catalog
         .current()
         .releases.filter((row) => model === undefined || row.model === model)
-        .sort((a, b) => b.created_at - a.created_at || b.id - a.id);
+        .sort((a, b) => b.id - a.id);
       return { releases: rows.slice(0, request.query.limit).map(toRelease) };
     },
   );
