@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { createApp } from '../../tools/service/app.ts';
+import { createApp, type Patience } from '../../tools/service/app.ts';
 import type { ArtifactStore } from '../../tools/service/artifacts/artifact-store.ts';
 import { createDiskStore } from '../../tools/service/artifacts/disk-store.ts';
 import {
@@ -23,6 +23,7 @@ export interface ServiceOptions {
   readonly artifacts?: ArtifactStore;
   readonly folder?: string;
   readonly now?: () => number;
+  readonly patience?: Patience;
 }
 
 /** A service for the running test, listening on a free port. */
@@ -39,7 +40,8 @@ export async function startService(options: ServiceOptions = {}) {
     ...options.settings,
   };
   const service = await createService({ store, artifacts, settings, now });
-  const app = await createApp(service, {});
+  const { patience } = options;
+  const app = await createApp(service, patience === undefined ? {} : { patience });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   let closed = false;
   async function close(): Promise<void> {

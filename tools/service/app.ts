@@ -33,18 +33,39 @@ declare module 'fastify' {
 export interface AppOptions {
   readonly logger?: FastifyServerOptions['logger'];
   readonly https?: object | undefined;
+  readonly patience?: Patience;
 }
+
+/** How long slow clients are waited for, in milliseconds. */
+export interface Patience {
+  readonly headersMs: number;
+  /** For the whole of a request, its body included. */
+  readonly requestMs: number;
+  /** Nothing moves, in either direction: a download may be slow, but not stand still. */
+  readonly idleMs: number;
+  /** How often the first two are looked at. */
+  readonly roundMs: number;
+}
+
+const standardPatience: Patience = {
+  headersMs: 30_000,
+  requestMs: 5 * 60_000,
+  idleMs: 2 * 60_000,
+  roundMs: 10_000,
+};
 
 /** Bodies of requests that are not uploads. */
 const bodyLimitBytes = 256 * 1024;
 
 /** The web application: routes, errors, limits; it listens nowhere yet. */
 export async function createApp(service: Service, options: AppOptions): Promise<FastifyInstance> {
+  const { headersMs, requestMs, idleMs, roundMs } = options.patience ?? standardPatience;
+  const server = { headersTimeout: headersMs, connectionsCheckingInterval: roundMs };
   const app = Fastify({
     logger: options.logger ?? false,
     bodyLimit: bodyLimitBytes,
-    requestTimeout: 5 * 60_000,
-    connectionTimeout: 0,
+    requestTimeout: requestMs,
+    connectionTimeout: idleMs,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
     trustProxy:
@@ -53,7 +74,9 @@ export async function createApp(service: Service, options: AppOptions): Promise<
     frameworkErrors: (error, _request, reply) => answerRouterError(error, reply as FastifyReply),
     routerOptions: { maxParamLength: 300 },
     ajv: { customOptions: { coerceTypes: true, removeAdditional: false, allErrors: true } },
-    ...(options.https === undefined ? {} : { https: options.https }),
+    ...(options.https === undefined
+      ? { http: server }
+      : { https: { ...options.https, ...server, handshakeTimeout: headersMs } }),
   } as FastifyServerOptions) as unknown as FastifyInstance;
   readBodies(app);
   answerErrors(app);
