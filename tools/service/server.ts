@@ -19,14 +19,20 @@ export interface ServerOptions {
   readonly config: ServiceConfig;
   now(): number;
   log(line: string): void;
+  /** How long requests under way are waited for when it ends. */
+  readonly drainMs?: number;
 }
+
+/** Below what service managers wait for before they kill (systemd: 90 s). */
+const standardDrainMs = 30_000;
 
 /**
  * Starts a service.
  *
  * @throws OtaError `port-in-use`, `data-in-use`, `database-failed`, `tls-file-unreadable`
  */
-export async function startServer({ config, now, log }: ServerOptions): Promise<RunningServer> {
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, now, log, drainMs = standardDrainMs } = options;
   const https = await readTls(config);
   const store = await openStore(config.database);
   let service: Service | undefined;
@@ -45,7 +51,10 @@ export async function startServer({ config, now, log }: ServerOptions): Promise<
       url,
       newAdminKey,
       async close() {
+        // Downloads may be slow beyond all patience: they go on elsewhere, by a range.
+        const lastCall = setTimeout(() => running.server.closeAllConnections(), drainMs);
         await running.close();
+        clearTimeout(lastCall);
         await parts.close();
       },
     };
