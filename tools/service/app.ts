@@ -8,6 +8,7 @@ import { OtaError } from '../core/errors.ts';
 import { registerLimits } from './limits.ts';
 import { createMetrics } from './metrics.ts';
 import { toProblem } from './problems.ts';
+import { parseProxies } from './proxies.ts';
 import { adminRoutes } from './routes/admin.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { publisherRoutes } from './routes/publisher.ts';
@@ -60,6 +61,7 @@ const bodyLimitBytes = 256 * 1024;
 /** The web application: routes, errors, limits; it listens nowhere yet. */
 export async function createApp(service: Service, options: AppOptions): Promise<FastifyInstance> {
   const { headersMs, requestMs, idleMs, roundMs } = options.patience ?? standardPatience;
+  const proxies = service.settings.trustedProxies;
   const server = { headersTimeout: headersMs, connectionsCheckingInterval: roundMs };
   const app = Fastify({
     logger: options.logger ?? false,
@@ -68,8 +70,7 @@ export async function createApp(service: Service, options: AppOptions): Promise<
     connectionTimeout: idleMs,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
-    trustProxy:
-      service.settings.trustedProxies.length === 0 ? false : [...service.settings.trustedProxies],
+    trustProxy: proxies.length === 0 ? false : parseProxies(proxies),
     genReqId: (request) => requestId(request.headers['x-request-id']),
     frameworkErrors: (error, _request, reply) => answerRouterError(error, reply as FastifyReply),
     routerOptions: { maxParamLength: 300 },

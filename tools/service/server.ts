@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../core/errors.ts';
 import { maskUrlCredentials } from '../core/secrets.ts';
@@ -100,15 +102,31 @@ async function readTls({ tls }: ServiceConfig): Promise<object | undefined> {
   if (tls === undefined) return;
   const read = (path: string): Promise<Buffer> =>
     readFile(path).catch((cause: unknown) => {
-      throw new OtaError('tls-file-unreadable', `cannot read ${path}`, {
-        cause,
-        hint: 'Check --tls-cert, --tls-key and --tls-client-ca.',
-      });
+      throw badTlsFile(`cannot read ${path}`, cause);
     });
   const [cert, key] = await Promise.all([read(tls.cert), read(tls.key)]);
+  try {
+    createSecureContext({ cert, key });
+  } catch (cause) {
+    throw badTlsFile(`${tls.cert} and ${tls.key} are no certificate with its key`, cause);
+  }
   if (tls.clientCa === undefined) return { cert, key };
+  const ca = await read(tls.clientCa);
+  try {
+    new X509Certificate(ca);
+  } catch (cause) {
+    // TLS would take it without a word, and then know no device.
+    throw badTlsFile(`${tls.clientCa} is no certificate`, cause);
+  }
   // Who must show a certificate is decided per model.
-  return { cert, key, ca: await read(tls.clientCa), requestCert: true, rejectUnauthorized: false };
+  return { cert, key, ca, requestCert: true, rejectUnauthorized: false };
+}
+
+function badTlsFile(message: string, cause: unknown): OtaError {
+  return new OtaError('tls-file-unreadable', message, {
+    cause,
+    hint: 'Check --tls-cert, --tls-key and --tls-client-ca.',
+  });
 }
 
 /** Structured logs without secrets: addresses are logged with their signatures masked, headers not at all. */

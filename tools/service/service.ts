@@ -9,6 +9,7 @@ import { createDownloads, type Downloads } from './download.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createLinks, type Links } from './links.ts';
+import { parseProxies } from './proxies.ts';
 import { createReleases, type Releases } from './releases.ts';
 import { createRollouts, type Rollouts } from './rollouts.ts';
 import type { Store } from './store/store.ts';
@@ -106,7 +107,7 @@ export async function createService({
     keys: createKeys(store, catalog, audit, now),
     rollouts: createRollouts(store, catalog, audit, now),
     releases: createReleases({ store, catalog, artifacts, audit, maxUploadBytes, now }),
-    deviceAuth: createDeviceAuth(tokens, secret, settings.trustedProxies, now),
+    deviceAuth: createDeviceAuth(tokens, secret, parseProxies(settings.trustedProxies), now),
     links: createLinks(settings.downloadSecret ?? secret, settings.downloadTtlS, now),
     downloads: createDownloads(artifacts, settings.cacheBytes),
     async close() {
