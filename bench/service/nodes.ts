@@ -91,10 +91,10 @@ export async function load(
   };
 }
 
-/** Publishes version 2.0.0 for every device. */
-export async function publish(service: Node, image: Uint8Array): Promise<void> {
+/** Publishes a version for every device. */
+export async function publish(service: Node, image: Uint8Array, version = '2.0.0'): Promise<void> {
   const response = await fetch(
-    `${service.url}/api/v1/firmware?model=esp32&version=2.0.0&rollout=all`,
+    `${service.url}/api/v1/firmware?model=esp32&version=${version}&rollout=all`,
     {
       method: 'PUT',
       headers: { 'x-api-key': benchKey, 'content-type': 'application/octet-stream' },

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../tools/service/store/database.ts';
+import type { EventFilter } from '../../tools/service/store/event-log.ts';
 import { openStore, type Store } from '../../tools/service/store/store.ts';
 import { aCheck, aReleaseRow, aReport, aRolloutRow, catalogOf } from '../support/store-samples.ts';
 
@@ -97,6 +98,42 @@ export function storeContract(name: string, makeUrl: () => Promise<string>): voi
       ]);
       expect(await store.history.attempts({ deviceId: 'd1', limit: 10 })).toMatchObject([
         { state: 'confirmed', version: '2.0.0', started_at: 2, installed_at: 4, completed_at: 9 },
+      ]);
+    });
+
+    it('tells what became of updates from their transitions, in the words of seed 003', async () => {
+      const catalog = await withRollout();
+      const change = (decision: Parameters<Store['fleet']['change']>[0][number]) =>
+        store.fleet.change([decision]);
+      await change(aCheck('d1', '1.0.0', catalog, 1));
+      await store.history.addEvent({
+        ...{ at: 2, type: 'rollout_updated', actor: 'jane', model: 'esp32', version: null },
+        ...{ rollout: 'all', device_id: null, data: '{}' },
+      });
+      for (const [at, status] of (['downloading', 'downloading', 'success'] as const).entries())
+        await change(aReport('d1', status, catalog, at + 3));
+      await change(aCheck('d1', '2.0.0', catalog, 7));
+      await change(aCheck('d2', '1.0.0', catalog, 8));
+      await change(aReport('d2', 'failed', catalog, 9));
+      const types = async (filter: Partial<EventFilter> = {}) =>
+        (await store.history.events({ limit: 10, ...filter })).map((event) => [
+          event.at,
+          event.type,
+          event.actor,
+        ]);
+      expect(await types()).toEqual([[2, 'rollout_updated', 'jane']]);
+      const all = [
+        [9, 'update_failed', 'd2'],
+        [5, 'update_completed', 'd1'],
+        [3, 'update_started', 'd1'],
+        [2, 'rollout_updated', 'jane'],
+      ];
+      expect(await types({ updates: true })).toEqual(all);
+      expect(await types({ updates: true, skip: 1, limit: 2 })).toEqual(all.slice(1, 3));
+      expect(await types({ type: 'update_failed' })).toEqual(all.slice(0, 1));
+      expect(await types({ type: 'rollout_updated', updates: true })).toEqual(all.slice(3));
+      expect(await store.history.events({ type: 'update_completed', limit: 1 })).toMatchObject([
+        { id: null, model: 'esp32', version: '2.0.0', rollout: 'all', device_id: 'd1' },
       ]);
     });
 

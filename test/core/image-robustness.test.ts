@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { kindNames } from '../../tools/core/image/firmware-file.ts';
 import { parseImage } from '../../tools/core/image/parse-image.ts';
-import { parsePartitionCsv } from '../../tools/core/image/partition-table-csv.ts';
+import { parsePartitionCsv } from '../../tools/core/image/partitions/table-csv.ts';
 import {
   ecKey,
   patched,

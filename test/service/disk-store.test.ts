@@ -25,7 +25,9 @@ describe('an artifact folder', () => {
     await mkdir(join(place, 'sha256/ab'), { recursive: true });
     for (const name of foreign) await writeFile(join(place, name), 'precious');
     const store = await createDiskStore(place);
-    const { sha256 } = await store.put(Readable.from([Buffer.from('ours')]), 100);
+    const received = await store.receive(Readable.from([Buffer.from('ours')]), 100);
+    await received.keep();
+    const { sha256 } = received;
     expect(await store.sweep(new Set(['aa'.repeat(32)]), later, true)).toBe(1);
     expect(await store.has(sha256)).toBe(false);
     for (const name of foreign) expect(await readdir(join(place, name, '..'))).not.toEqual([]);

@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest';
 import { parseTopicTemplate } from '../../tools/core/fleet/topic-template.ts';
 import { buildVersionFile } from '../../tools/core/fleet/version-file.ts';
 import type { Expectation } from '../../tools/core/fleet/wait.ts';
-import { buildImage } from '../../tools/core/image/build-image.ts';
+import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import { type CommandRunOptions, runCommand } from '../../tools/messaging/command-run.ts';
 import { type BrokerOptions, createBroker } from '../../tools/simulator/broker.ts';
 import { type Fleet, type FleetOptions, startFleet } from '../../tools/simulator/fleet.ts';

@@ -11,6 +11,7 @@ import { toProblem } from './problems.ts';
 import { parseProxies } from './proxies.ts';
 import { adminRoutes } from './routes/admin.ts';
 import { deviceRoutes } from './routes/devices.ts';
+import { modelRoutes } from './routes/models.ts';
 import { publisherRoutes } from './routes/publisher.ts';
 import { seed003AdminRoutes } from './routes/seed-003-admin.ts';
 import { seed003DeviceRoutes } from './routes/seed-003-device.ts';
@@ -105,6 +106,7 @@ export async function createApp(service: Service, options: AppOptions): Promise<
     publisherRoutes,
     deviceRoutes,
     adminRoutes,
+    modelRoutes,
   ];
   for (const add of routes) add(app, { service });
   for (const prefix of ['/api/ota', '/ota']) addSeed004(app, service, prefix);

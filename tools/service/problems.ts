@@ -16,6 +16,7 @@ export interface ProblemBody {
 
 const statusByCode: Partial<Record<ErrorCode, number>> = {
   'request-invalid': 422,
+  'audience-invalid': 422,
   'name-invalid': 422,
   'version-invalid': 422,
   'device-unknown': 404,
@@ -26,6 +27,10 @@ const statusByCode: Partial<Record<ErrorCode, number>> = {
   'upload-unknown': 400,
   'upload-mismatch': 400,
   'upload-rejected': 422,
+  'signature-missing': 422,
+  'signature-invalid': 422,
+  'key-invalid': 422,
+  'key-unsupported': 422,
   'upload-too-large': 413,
   'release-exists': 409,
   'release-in-use': 409,

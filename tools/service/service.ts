@@ -14,6 +14,7 @@ import { createReleases, type Releases } from './releases.ts';
 import { createRollouts, type Rollouts } from './rollouts.ts';
 import type { Store } from './store/store.ts';
 import { createTokens, type Tokens } from './tokens.ts';
+import { createUploads, type Uploads } from './uploads.ts';
 
 /** What the running service is set to; see `schemas/service.schema.json` for the words in files. */
 export interface ServiceSettings {
@@ -50,6 +51,7 @@ export interface Service {
   readonly catalog: Catalog;
   readonly fleet: Fleet;
   readonly releases: Releases;
+  readonly uploads: Uploads;
   readonly rollouts: Rollouts;
   readonly access: Access;
   readonly keys: Keys;
@@ -107,6 +109,7 @@ export async function createService({
     keys: createKeys(store, catalog, audit, now),
     rollouts: createRollouts(store, catalog, audit, now),
     releases: createReleases({ store, catalog, artifacts, audit, maxUploadBytes, now }),
+    uploads: createUploads(store, catalog, artifacts, now),
     deviceAuth: createDeviceAuth(tokens, secret, parseProxies(settings.trustedProxies), now),
     links: createLinks(settings.downloadSecret ?? secret, settings.downloadTtlS, now),
     downloads: createDownloads(artifacts, settings.cacheBytes),

@@ -35,19 +35,21 @@ export async function createDiskStore(
   };
   await mkdir(incoming, { recursive: true });
   return {
-    async put(source, limitBytes) {
+    async receive(source, limitBytes) {
       const path = join(incoming, randomUUID());
+      const discard = (): Promise<void> => rm(path, { force: true });
       try {
         const stored = await receive(source, await createFile(path), limitBytes);
         const target = pathOf(stored.sha256);
-        await mkdir(dirname(target), { recursive: true });
-        await rename(path, target);
-        await syncFolder(dirname(target));
-        return stored;
+        return {
+          ...stored,
+          bytes: () => readFile(path),
+          keep: () => moveTo(path, target),
+          discard,
+        };
       } catch (error) {
+        await discard();
         throw writeFailure(error) ?? error;
-      } finally {
-        await rm(path, { force: true });
       }
     },
     has: (sha256) => isFile(pathOf(sha256)),
@@ -64,6 +66,17 @@ export async function createDiskStore(
       }),
     sweep: (used, nowMs, alone) => sweepFolder(folder, { used, nowMs, alone }),
   };
+}
+
+/** Gives a whole file its name. */
+async function moveTo(path: string, target: string): Promise<void> {
+  try {
+    await mkdir(dirname(target), { recursive: true });
+    await rename(path, target);
+    await syncFolder(dirname(target));
+  } catch (error) {
+    throw writeFailure(error) ?? error;
+  }
 }
 
 /** Writes and hashes in one pass; the bytes are on the disk when it returns. */

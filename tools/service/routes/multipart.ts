@@ -12,25 +12,46 @@ export interface UploadedForm {
 }
 
 /**
- * Reads a form, its fields in any order; the file goes straight into the artifact store.
+ * Reads a form, its fields in any order; the file goes straight to the artifact store. What `use` does not keep of it
+ * is gone afterwards.
  *
  * @throws OtaError `request-invalid` without a file, and what taking a file in throws
  */
-export async function readForm(service: Service, request: FastifyRequest): Promise<UploadedForm> {
+export async function withForm<Answer>(
+  service: Service,
+  request: FastifyRequest,
+  use: (form: UploadedForm) => Promise<Answer>,
+): Promise<Answer> {
   if (!request.isMultipart()) throw noFile();
-  const fields: Record<string, string> = {};
-  let file: TakenFile | undefined;
-  let filename = 'firmware.bin';
+  const form: OpenForm = { file: undefined, filename: 'firmware.bin', fields: {} };
+  try {
+    await readParts(service, request, form);
+    const { file, filename, fields } = form;
+    if (file === undefined) throw noFile();
+    return await use({ file, filename, fields });
+  } finally {
+    await form.file?.discard();
+  }
+}
+
+/** A form while it is read. */
+interface OpenForm {
+  file: TakenFile | undefined;
+  filename: string;
+  readonly fields: Record<string, string>;
+}
+
+async function readParts(service: Service, request: FastifyRequest, form: OpenForm): Promise<void> {
   try {
     for await (const part of request.parts()) {
       requireStorable('the name of a field', part.fieldname);
       if (part.type === 'field') {
-        fields[part.fieldname] = String(part.value);
+        form.fields[part.fieldname] = String(part.value);
         requireStorable(`the field ${part.fieldname}`, String(part.value));
       } else if (part.fieldname === 'file' || part.fieldname === 'firmware') {
-        filename = baseName(part.filename);
+        form.filename = baseName(part.filename);
         // A part that is given up in the middle ends the parsing.
-        file = await service.releases.take(part.file).finally(() => part.file.destroy());
+        form.file = await service.releases.take(part.file).finally(() => part.file.destroy());
       } else {
         part.file.resume();
       }
@@ -38,13 +59,6 @@ export async function readForm(service: Service, request: FastifyRequest): Promi
   } catch (error) {
     throw isFormError(error) ? brokenForm(error) : error;
   }
-  if (file === undefined) throw noFile();
-  return { file, filename, fields };
-}
-
-/** Some clients send the path on their own disk. */
-function baseName(name: string): string {
-  return name.split(/[/\\]/).at(-1) || 'firmware.bin';
 }
 
 /** The parser of forms throws errors that have no code and no class of their own. */
@@ -59,6 +73,11 @@ function brokenForm(cause: Error): OtaError {
     cause,
     hint: 'Send it again, whole: curl -F "file=@firmware.bin".',
   });
+}
+
+/** Some clients send the path on their own disk. */
+function baseName(name: string): string {
+  return name.split(/[/\\]/).at(-1) || 'firmware.bin';
 }
 
 function noFile(): OtaError {

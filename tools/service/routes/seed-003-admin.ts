@@ -1,12 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import { OtaError } from '../../core/errors.ts';
 import type { AttemptState } from '../../core/fleet/attempt.ts';
 import { statusOfState } from '../../core/fleet/attempt.ts';
 import type { Service } from '../service.ts';
 import type { AttemptEntry } from '../store/history-store.ts';
 import { parseList } from '../store/rows.ts';
 import type { DeviceRow, ReleaseRow } from '../store/tables.ts';
-import { readForm } from './multipart.ts';
+import { withForm } from './multipart.ts';
 import { flag, id, isoTime, keyed, limit, longText, skip, version } from './schemas.ts';
 import { seed003RolloutRoutes } from './seed-003-rollouts.ts';
 
@@ -31,38 +30,31 @@ export function seed003AdminRoutes(app: FastifyInstance, { service }: { service:
     async (request) => {
       const actor = await access.require(request.headers, 'publisher');
       const { query } = request;
-      const { file, filename, fields } = await readForm(service, request);
-      const { release, created } = await releases.register(
-        {
-          model: query.device_model,
-          version: query.version,
-          build: 0,
-          filename,
-          minVersion: query.min_version,
-          changelog: query.changelog,
-          releaseNotes: query.release_notes,
-          signed: query.is_signed,
-          signature: query.signature ?? fields.signature,
-        },
-        file,
-        actor,
-      );
-      if (!created)
-        throw new OtaError(
-          'release-exists',
-          `version ${release.version} of model ${release.model} exists`,
+      return withForm(service, request, async ({ file, filename, fields }) => {
+        const release = await releases.registerNew(
           {
-            hint: 'It has exactly this content: nothing to do.',
+            model: query.device_model,
+            version: query.version,
+            build: 0,
+            filename,
+            minVersion: query.min_version,
+            changelog: query.changelog,
+            releaseNotes: query.release_notes,
+            signed: query.is_signed,
+            signature: query.signature ?? fields.signature,
           },
+          file,
+          actor,
         );
-      return {
-        status: 'success',
-        message: `Firmware ${release.version} uploaded`,
-        version: release.version,
-        file_size: release.size,
-        checksum_sha256: release.sha256,
-        warnings: file.warnings,
-      };
+        return {
+          status: 'success',
+          message: `Firmware ${release.version} uploaded`,
+          version: release.version,
+          file_size: release.size,
+          checksum_sha256: release.sha256,
+          warnings: file.warnings,
+        };
+      });
     },
   );
 

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { AttemptState } from '../../core/fleet/attempt.ts';
+import { type EventFilter, type LoggedEvent, listEvents } from './event-log.ts';
 import type { AttemptRow, DeviceRow, EventRow, Tables, TransitionRow } from './tables.ts';
 
 /** An attempt with the version that it was about. */
@@ -48,7 +49,7 @@ export interface HistoryStore {
   attempts(filter: AttemptFilter): Promise<AttemptEntry[]>;
   transitions(deviceId: string, limit: number): Promise<TransitionRow[]>;
   addEvent(event: Omit<EventRow, 'id'>): Promise<void>;
-  events(filter: { type?: string | undefined; skip?: number; limit: number }): Promise<EventRow[]>;
+  events(filter: EventFilter): Promise<LoggedEvent[]>;
   countDevices(by: 'model' | 'version'): Promise<Count[]>;
   countAttempts(filter: { rolloutId?: number; sinceMs?: number }): Promise<Count[]>;
   setting(name: string, fallback: () => string): Promise<string>;
@@ -70,16 +71,7 @@ export function createHistoryStore(db: Kysely<Tables>): HistoryStore {
     async addEvent(event) {
       await db.insertInto('events').values(event).execute();
     },
-    events({ type, skip = 0, limit }) {
-      let query = db
-        .selectFrom('events')
-        .selectAll()
-        .orderBy('id', 'desc')
-        .offset(skip)
-        .limit(limit);
-      if (type !== undefined) query = query.where('type', '=', type);
-      return query.execute();
-    },
+    events: (filter) => listEvents(db, filter),
     ...totals(db),
     async setting(name, fallback) {
       // The first node to ask decides.

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { hashBytes } from './appended-hash.ts';
-import { checksumSeed, xorBytes } from './checksum.ts';
-import { headerBytes, imageMagic } from './esp/header.ts';
-import { checksumOffset, segmentHeaderBytes } from './segments.ts';
+import { hashBytes } from '../appended-hash.ts';
+import { checksumSeed, xorBytes } from '../checksum.ts';
+import { headerBytes, imageMagic } from '../esp/header.ts';
+import { checksumOffset, segmentHeaderBytes } from '../segments.ts';
 
 /** What an image is put together from. */
 export interface ImageParts {

@@ -1,4 +1,4 @@
-import { hexNumber } from './finding.ts';
+import { hexNumber } from '../finding.ts';
 
 /** Types and subtypes of partitions. Source: ESP-IDF `gen_esp32part.py`, `esp_partition.h`. */
 

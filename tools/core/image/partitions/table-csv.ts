@@ -1,15 +1,15 @@
-import { quoted } from '../display-text.ts';
-import { alignUp } from './bytes.ts';
-import { hexNumber, type ImageFinding } from './finding.ts';
+import { quoted } from '../../display-text.ts';
+import { alignUp } from '../bytes.ts';
+import { hexNumber, type ImageFinding } from '../finding.ts';
 import { type Partition, partitionEnd } from './partition.ts';
-import { checkPartitions } from './partition-rules.ts';
-import { type PartitionTable, partitionTableSectorBytes } from './partition-table.ts';
+import { checkPartitions } from './rules.ts';
+import { type PartitionTable, partitionTableSectorBytes } from './table.ts';
 import {
   partitionSubtypeName,
   partitionTypeName,
   partitionTypes,
   subtypesByType,
-} from './partition-types.ts';
+} from './types.ts';
 
 export interface CsvOptions {
   /** CONFIG_PARTITION_TABLE_OFFSET; partitions without an offset start behind it. Default 0x8000. */

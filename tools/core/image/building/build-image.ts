@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { hashBytes } from './appended-hash.ts';
+import { hashBytes } from '../appended-hash.ts';
+import { alignUp } from '../bytes.ts';
+import { chips } from '../chips.ts';
+import { appDescriptorBytes, appDescriptorMagic } from '../esp/app-descriptor.ts';
+import { headerBytes } from '../esp/header.ts';
+import { segmentHeaderBytes } from '../segments.ts';
 import { assembleImage } from './assemble-image.ts';
-import { alignUp } from './bytes.ts';
-import { chips } from './chips.ts';
-import { appDescriptorBytes, appDescriptorMagic } from './esp/app-descriptor.ts';
-import { headerBytes } from './esp/header.ts';
-import { segmentHeaderBytes } from './segments.ts';
 
 /** What a built image says of itself. Text is cut to 31 characters, as the ESP-IDF build does. */
 export interface ImageDescription {

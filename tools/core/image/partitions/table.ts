@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { fixedText, hex, isFilledWith, startsWith, u8, u32 } from './bytes.ts';
-import { hexNumber, type ImageFinding } from './finding.ts';
+import { fixedText, hex, isFilledWith, startsWith, u8, u32 } from '../bytes.ts';
+import { hexNumber, type ImageFinding } from '../finding.ts';
 import type { Partition } from './partition.ts';
-import { checkPartitions } from './partition-rules.ts';
-import { partitionSubtypeName, partitionTypeName } from './partition-types.ts';
+import { checkPartitions } from './rules.ts';
+import { partitionSubtypeName, partitionTypeName } from './types.ts';
 
 /** A partition table, from its binary form or from CSV. */
 export interface PartitionTable {

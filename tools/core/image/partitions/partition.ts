@@ -1,4 +1,4 @@
-import { appSubtypes, dataSubtypes, partitionTypes } from './partition-types.ts';
+import { appSubtypes, dataSubtypes, partitionTypes } from './types.ts';
 
 /** One region of flash. Offsets and sizes are in bytes; the label is as found in the file. */
 export interface Partition {

@@ -1,7 +1,7 @@
-import { quoted } from '../display-text.ts';
-import { hexNumber, type ImageFinding } from './finding.ts';
+import { quoted } from '../../display-text.ts';
+import { hexNumber, type ImageFinding } from '../finding.ts';
 import { type Partition, partitionEnd } from './partition.ts';
-import { dataSubtypes, partitionTypes } from './partition-types.ts';
+import { dataSubtypes, partitionTypes } from './types.ts';
 
 /** What is known of the flash around a table; rules that need an unknown fact are left out. */
 export interface FlashFacts {

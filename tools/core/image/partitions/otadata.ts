@@ -1,6 +1,6 @@
-import { isFilledWith, u32 } from './bytes.ts';
-import { crc32 } from './checksum.ts';
-import type { ImageFinding } from './finding.ts';
+import { isFilledWith, u32 } from '../bytes.ts';
+import { crc32 } from '../checksum.ts';
+import type { ImageFinding } from '../finding.ts';
 
 /** Size of the otadata partition and of `ota_data_initial.bin`: two flash sectors. */
 export const otadataBytes = 0x2000;
