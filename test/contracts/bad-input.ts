@@ -29,6 +29,35 @@ export function badInputContract(name: string, makeUrl: () => Promise<string | u
       120_000,
     );
 
+    it('takes no number that no database has a place for, out of a form or an image', async () => {
+      const { service } = await start();
+      const send = async (fields: Record<string, string>, bytes: Uint8Array) => {
+        const form = new FormData();
+        for (const [name, value] of Object.entries(fields)) form.append(name, value);
+        form.append('file', new Blob([bytes as Uint8Array<ArrayBuffer>]), 'a.bin');
+        const headers = { 'x-api-key': adminKey };
+        const url = `${service.url}/api/ota/admin/upload`;
+        return (await fetch(url, { method: 'POST', headers, body: form })).status;
+      };
+      const plain = Buffer.from('an image of another kind');
+      const named = { device_type: 'esp32', version: '5.0.0' };
+      for (const number of ['99999999999', '2147483648', '-1', '1.5', 'x'])
+        for (const register of ['true', 'false']) {
+          const status = await send({ ...named, build_number: number, register }, plain);
+          expect([number, status]).toEqual([number, 422]);
+        }
+      const version = '5.0.0+99999999999';
+      const odd = buildImage({ chip: 'esp32', project: 'app', version });
+      for (const register of ['true', 'false'])
+        expect(await send({ ...named, register }, odd)).toBeLessThan(500);
+      const put = await fetch(`${service.url}/api/v1/firmware?model=esp32`, {
+        method: 'PUT',
+        body: Buffer.from(odd),
+        headers: { 'x-api-key': adminKey, 'content-type': 'application/octet-stream' },
+      });
+      expect(put.status).toBeLessThan(500);
+    });
+
     it('keeps the reports of others when one device sends what no database can store', async () => {
       const world = await start();
       const { service } = world;

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
 import type { Actor } from '../access.ts';
-import { parseImageVersion } from '../inspect-upload.ts';
+import { parseBuild, parseImageVersion } from '../inspect-upload.ts';
 import { requireName } from '../names.ts';
 import type { NewReleaseFacts } from '../releases.ts';
 import type { Service } from '../service.ts';
@@ -38,7 +38,7 @@ async function takeUpload(
   const { model, version } = requireNamed(given);
   const { signature } = given;
   const inside = file.version === undefined ? undefined : parseImageVersion(file.version);
-  const build = given.build_number === undefined ? inside?.build : Number(given.build_number);
+  const build = given.build_number === undefined ? inside?.build : parseBuild(given.build_number);
   const path = `${model}/v${version}${build === undefined ? '' : `_b${build}`}.bin`;
   const answer = {
     success: true,
@@ -76,8 +76,6 @@ function oneStep(
   given: Given,
   known: { model: string; version: string; build: number; filename: string; path: string },
 ): NewReleaseFacts {
-  if (!Number.isSafeInteger(known.build) || known.build < 0)
-    throw new OtaError('request-invalid', 'build_number must be a whole number', {});
   return {
     model: known.model,
     version: known.version,
