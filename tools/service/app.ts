@@ -1,3 +1,4 @@
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import Fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -13,6 +14,7 @@ import { adminRoutes } from './routes/admin.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { modelRoutes } from './routes/models.ts';
 import { publisherRoutes } from './routes/publisher.ts';
+import type { FileBody } from './routes/schemas.ts';
 import { seed003AdminRoutes } from './routes/seed-003-admin.ts';
 import { seed003DeviceRoutes } from './routes/seed-003-device.ts';
 import { seed004AdminRoutes } from './routes/seed-004-admin.ts';
@@ -29,6 +31,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Errors look as the clients of a seed expect them. */
     seed?: boolean;
+    /** A body that is not JSON, for the description: the schema of a request would be checked. */
+    file?: FileBody;
   }
 }
 
@@ -99,7 +103,7 @@ export async function createApp(service: Service, options: AppOptions): Promise<
   });
   await registerLimits(app, service.settings);
   const metrics = createMetrics(app, service);
-  await app.register(import('@fastify/swagger'), { openapi: openapiHead });
+  await app.register(import('@fastify/swagger'), { openapi: openapiHead, transform: describeFile });
   const routes = [
     seed003DeviceRoutes,
     seed003AdminRoutes,
@@ -130,6 +134,16 @@ function addSeed004(app: FastifyInstance, service: Service, prefix: string): voi
     { prefix: `${prefix}/admin` },
   );
 }
+
+/** Puts the bodies that are read as streams into the description. */
+const describeFile: NonNullable<FastifyDynamicSwaggerOptions['transform']> = ({
+  schema,
+  url,
+  route,
+}) => {
+  const { file } = route.config ?? {};
+  return { url, schema: file === undefined ? schema : { ...schema, ...file } };
+};
 
 const openapiHead = {
   info: {

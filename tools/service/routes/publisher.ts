@@ -13,7 +13,7 @@ import type { TakenFile } from '../releases.ts';
 import type { Rollouts } from '../rollouts.ts';
 import type { Service } from '../service.ts';
 import { requireStorable } from '../texts.ts';
-import { buildNumber, flag, id, keyed, version } from './schemas.ts';
+import { buildNumber, bytesBody, flag, id, keyed, version } from './schemas.ts';
 
 interface PublishQuery {
   model?: string;
@@ -36,6 +36,7 @@ export function publisherRoutes(app: FastifyInstance, { service }: { service: Se
       method: ['PUT', 'POST'],
       url,
       schema: publishSchema,
+      config: { file: bytesBody },
       async handler(request, reply) {
         const actor = await service.access.require(request.headers, 'publisher');
         if (typeof request.body?.pipe !== 'function')

@@ -11,6 +11,26 @@ export const chipName = { type: 'string', pattern: '^[a-z0-9]{1,20}$' } as const
 export const longText = { type: ['string', 'null'], maxLength: 60_000 } as const;
 export const flag = { type: 'boolean' } as const;
 
+/** A body with a file in it, as the description shows it. */
+export interface FileBody {
+  readonly consumes: readonly string[];
+  readonly body: object;
+}
+
+const binary = { type: 'string', format: 'binary' } as const;
+
+/** A form: the file, and what else it may hold. */
+export function formBody(fields: object): FileBody {
+  const properties = { file: binary, ...fields };
+  return {
+    consumes: ['multipart/form-data'],
+    body: { type: 'object', required: ['file'], properties },
+  };
+}
+
+/** The bare bytes. */
+export const bytesBody: FileBody = { consumes: ['application/octet-stream'], body: binary };
+
 /** Security of everything below an administrator's key, for the API's description. */
 export const keyed = [{ key: [] }, { bearer: [] }];
 

@@ -6,6 +6,7 @@ import { requireName } from '../names.ts';
 import type { NewReleaseFacts } from '../releases.ts';
 import type { Service } from '../service.ts';
 import { type UploadedForm, withForm } from './multipart.ts';
+import { buildNumber, flag, formBody, id, longText, version } from './schemas.ts';
 import { toRecord } from './seed-004-releases.ts';
 import { schemaOf } from './seed-004-schemas.ts';
 
@@ -18,7 +19,7 @@ export function seed004UploadRoutes(app: FastifyInstance, { service }: { service
     '/upload',
     {
       schema: schemaOf('Upload a file (form); with register=true it becomes a release'),
-      config: { seed: true },
+      config: { seed: true, file: formBody(formFields) },
     },
     async (request) => {
       const actor = await service.access.require(request.headers, 'publisher');
@@ -89,3 +90,16 @@ function oneStep(
     signature: given.signature,
   };
 }
+
+/** For the description; forms hold texts. */
+const formFields = {
+  device_type: id,
+  version,
+  build_number: buildNumber,
+  register: flag,
+  is_stable: flag,
+  min_current_version: version,
+  description: longText,
+  release_notes: longText,
+  signature: { type: 'string' },
+};
