@@ -8,8 +8,8 @@ import type { Expectation } from '../../tools/core/fleet/wait.ts';
 import { buildImage } from '../../tools/core/image/build-image.ts';
 import { type CommandRunOptions, runCommand } from '../../tools/messaging/command-run.ts';
 import { type BrokerOptions, createBroker } from '../../tools/simulator/broker.ts';
-import { type Fleet, type FleetOptions, startFleet } from '../../tools/simulator/fleet.ts';
-import { parseFleetProfile } from '../../tools/simulator/fleet-profile.ts';
+import { type Fleet, type FleetOptions, startFleet } from '../../tools/simulator/fleet/fleet.ts';
+import { parseFleetProfile } from '../../tools/simulator/fleet/profile.ts';
 import { parseBroker } from '../../tools/transports/mqtt/broker-url.ts';
 import {
   type BrokerClient,

@@ -1,7 +1,7 @@
-import profileSchema from '../../schemas/fleet-profile.schema.json' with { type: 'json' };
-import { OtaError } from '../core/errors.ts';
-import { parseTopicTemplate, type TopicTemplate } from '../core/fleet/topic-template.ts';
-import { defineSchema, formatProblem } from '../core/schema.ts';
+import profileSchema from '../../../schemas/fleet-profile.schema.json' with { type: 'json' };
+import { OtaError } from '../../core/errors.ts';
+import { parseTopicTemplate, type TopicTemplate } from '../../core/fleet/topic-template.ts';
+import { defineSchema, formatProblem } from '../../core/schema.ts';
 
 export type FaultName =
   | 'silent'

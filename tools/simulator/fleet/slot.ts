@@ -2,8 +2,8 @@ import {
   appDescriptorBytes,
   descriptorOffset,
   parseAppDescriptor,
-} from '../core/image/esp/app-descriptor.ts';
-import { createFingerprinter, type Fingerprint } from '../core/integrity.ts';
+} from '../../core/image/esp/app-descriptor.ts';
+import { createFingerprinter, type Fingerprint } from '../../core/integrity.ts';
 
 /** What went wrong on the device, by the name that ESP-IDF has for it. */
 export class DeviceError extends Error {

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Command, parseCommand } from '../core/fleet/command.ts';
-import { type DeviceState, seedStatusCodes } from '../core/fleet/status.ts';
-import { compareVersions } from '../core/version.ts';
-import type { BrokerClient } from '../transports/mqtt/client.ts';
-import type { FirmwareSource, Offer } from './fleet-download.ts';
-import { DeviceError, openSlot } from './fleet-image.ts';
-import type { Fault, FaultName, FleetProfile } from './fleet-profile.ts';
+import { type Command, parseCommand } from '../../core/fleet/command.ts';
+import { type DeviceState, seedStatusCodes } from '../../core/fleet/status.ts';
+import { compareVersions } from '../../core/version.ts';
+import type { BrokerClient } from '../../transports/mqtt/client.ts';
+import type { FirmwareSource, Offer } from './download.ts';
+import type { Fault, FaultName, FleetProfile } from './profile.ts';
+import { DeviceError, openSlot } from './slot.ts';
 
 export interface DeviceOptions {
   readonly name: string;

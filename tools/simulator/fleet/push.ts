@@ -6,11 +6,11 @@ import {
   parsePushEnd,
   parsePushManifest,
   pushTopics,
-} from '../core/chunks/push-messages.ts';
-import { createPushReceiver, type PushReceiver } from '../core/chunks/push-receiver.ts';
-import type { BrokerClient } from '../transports/mqtt/client.ts';
-import type { Offer } from './fleet-download.ts';
-import { DeviceError, type ImageSlot } from './fleet-image.ts';
+} from '../../core/chunks/push-messages.ts';
+import { createPushReceiver, type PushReceiver } from '../../core/chunks/push-receiver.ts';
+import type { BrokerClient } from '../../transports/mqtt/client.ts';
+import type { Offer } from './download.ts';
+import { DeviceError, type ImageSlot } from './slot.ts';
 
 export interface PushListenerOptions {
   readonly device: string;

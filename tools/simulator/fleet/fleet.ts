@@ -1,15 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseBroker } from '../transports/mqtt/broker-url.ts';
-import { type BrokerClient, openClient } from '../transports/mqtt/client.ts';
-import { startDevice, type VirtualDevice } from './fleet-device.ts';
-import {
-  createHttpsSource,
-  createPullSource,
-  type FirmwareSource,
-  offerOf,
-} from './fleet-download.ts';
-import { deviceName, type FleetProfile } from './fleet-profile.ts';
-import { listenForPush } from './fleet-push.ts';
+import { parseBroker } from '../../transports/mqtt/broker-url.ts';
+import { type BrokerClient, openClient } from '../../transports/mqtt/client.ts';
+import { startDevice, type VirtualDevice } from './device.ts';
+import { createHttpsSource, createPullSource, type FirmwareSource, offerOf } from './download.ts';
+import { deviceName, type FleetProfile } from './profile.ts';
+import { listenForPush } from './push.ts';
 
 export interface FleetOptions {
   readonly profile: FleetProfile;

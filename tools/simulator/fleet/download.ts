@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
-import { pullTopics } from '../core/chunks/pull.ts';
-import { createPullClient } from '../core/chunks/pull-client.ts';
-import { parseTopicTemplate } from '../core/fleet/topic-template.ts';
-import { parseVersionFile, type VersionFile } from '../core/fleet/version-file.ts';
-import type { BrokerClient, IncomingMessage } from '../transports/mqtt/client.ts';
-import { DeviceError, type ExpectedImage, type ImageSlot } from './fleet-image.ts';
+import { pullTopics } from '../../core/chunks/pull.ts';
+import { createPullClient } from '../../core/chunks/pull-client.ts';
+import { parseTopicTemplate } from '../../core/fleet/topic-template.ts';
+import { parseVersionFile, type VersionFile } from '../../core/fleet/version-file.ts';
+import type { BrokerClient, IncomingMessage } from '../../transports/mqtt/client.ts';
+import { DeviceError, type ExpectedImage, type ImageSlot } from './slot.ts';
 
 /** Where a device learns of new firmware, and fetches it. */
 export interface FirmwareSource {
