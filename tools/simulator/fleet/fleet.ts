@@ -1,19 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { parseBroker } from '../../transports/mqtt/broker-url.ts';
-import { type BrokerClient, openClient } from '../../transports/mqtt/client.ts';
-import { startDevice, type VirtualDevice } from './device.ts';
-import { createHttpsSource, createPullSource, type FirmwareSource, offerOf } from './download.ts';
+import type { Agent } from 'undici';
+import type { BrokerClient } from '../../transports/mqtt/client.ts';
+import { listenForAnnouncements } from './announce.ts';
+import { createConnector, type DeviceBroker } from './connect.ts';
+import { type DeviceOptions, startDevice, type VirtualDevice } from './device.ts';
 import { deviceName, type FleetProfile } from './profile.ts';
+import { createPullSource } from './pull.ts';
 import { listenForPush } from './push.ts';
+import { createHttpsSource, type FirmwareSource } from './source.ts';
 
-export interface FleetOptions {
+export interface FleetOptions extends DeviceBroker {
   readonly profile: FleetProfile;
   readonly count: number;
-  readonly brokerUrl: string;
-  /** PEM text of the authority of broker and server. */
-  readonly ca?: string;
-  readonly username?: string;
-  readonly password?: string;
   readonly now: () => number;
   readonly random: () => number;
   readonly signal: AbortSignal;
@@ -38,23 +35,22 @@ const connectingAtOnce = 50;
  * @throws OtaError when the broker cannot be reached
  */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
-  const { profile, count } = options;
+  const { count, ca } = options;
   const { Agent } = await import('undici');
-  const dispatcher = new Agent({
-    connections: 64,
-    connect: options.ca === undefined ? {} : { ca: options.ca },
-  });
+  const agent = new Agent({ connections: 64, connect: ca === undefined ? {} : { ca } });
   const closing = new AbortController();
   const signal = AbortSignal.any([options.signal, closing.signal]);
   const devices: VirtualDevice[] = [];
   const close = async () => {
     closing.abort();
     await Promise.all(devices.map((device) => device.close()));
-    await dispatcher.destroy();
+    await agent.destroy();
   };
   const queue = Array.from({ length: count }, (_, index) => index).values();
   const start = async () => {
-    for (const index of queue) devices[index] = await startOne(index, options, dispatcher, signal);
+    for (const index of queue) {
+      devices[index] = await startDevice(planDevice(index, { ...options, signal }, agent));
+    }
   };
   try {
     await Promise.all(Array.from({ length: Math.min(connectingAtOnce, count) }, start));
@@ -62,126 +58,49 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     await close();
     throw error;
   }
-  return {
-    devices,
-    versions() {
-      const counts: Record<string, number> = {};
-      for (const { runningVersion } of devices) {
-        counts[runningVersion] = (counts[runningVersion] ?? 0) + 1;
-      }
-      return counts;
-    },
-    close,
-  };
-
-  async function startOne(
-    index: number,
-    { now, random, loss }: FleetOptions,
-    agent: InstanceType<typeof Agent>,
-    deviceSignal: AbortSignal,
-  ): Promise<VirtualDevice> {
-    const name = deviceName(profile, index);
-    const fault = profile.faults[index];
-    const current: { device?: VirtualDevice } = {};
-    const connect = async () => {
-      const client = await connectDevice(
-        name,
-        options,
-        deviceSignal,
-        current.device === undefined ? 1 : mostConnections,
-      );
-      const topic = profile.topic ?? '';
-      if (profile.source === 'push') {
-        await listenForPush({
-          device: name,
-          base: topic,
-          client,
-          random,
-          signal: deviceSignal,
-          ...(loss === undefined ? {} : { loss }),
-          onTransfer: (offer) => queueMicrotask(() => current.device?.offer(offer)),
-        });
-      }
-      if (profile.source === 'announce') {
-        await client.subscribe(topic, 1, ({ payload }) => {
-          const offer = readAnnouncement(payload, agent);
-          if (offer !== undefined) current.device?.offer(offer);
-        });
-      }
-      return client;
-    };
-    const device = await startDevice({
-      name,
-      profile,
-      ...(fault === undefined ? {} : { fault }),
-      connect,
-      sourceOf: (client) => sourceFor(profile, name, client, agent),
-      now,
-      signal: deviceSignal,
-    });
-    current.device = device;
-    return device;
-  }
+  return { devices, versions: () => countVersions(devices), close };
 }
 
-function readAnnouncement(payload: Buffer, dispatcher: import('undici').Agent) {
-  if (payload.length === 0 || payload.length > 65_536) return;
-  try {
-    const file = JSON.parse(payload.toString()) as Record<string, unknown>;
-    const { version, url, size, sha256 } = file;
-    if (typeof version !== 'string' || typeof url !== 'string') return;
-    if (typeof size !== 'number' || typeof sha256 !== 'string') return;
-    return offerOf({ version, size, sha256 }, url, dispatcher);
-  } catch {
-    return;
+function countVersions(devices: readonly VirtualDevice[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { runningVersion } of devices) {
+    counts[runningVersion] = (counts[runningVersion] ?? 0) + 1;
   }
+  return counts;
+}
+
+/** What the device of that number is like, and where its firmware comes from. */
+function planDevice(index: number, options: FleetOptions, agent: Agent): DeviceOptions {
+  const { profile, now, random, loss, signal } = options;
+  const name = deviceName(profile, index);
+  const fault = profile.faults[index];
+  const topic = profile.topic ?? '';
+  const lossy = loss === undefined ? {} : { loss };
+  return {
+    name,
+    profile,
+    ...(fault === undefined ? {} : { fault }),
+    connect: createConnector(name, options, signal),
+    async listen(client, take) {
+      if (profile.source === 'push') {
+        const push = { device: name, base: topic, client, random, signal, ...lossy };
+        await listenForPush({ ...push, onTransfer: take });
+      }
+      if (profile.source === 'announce') await listenForAnnouncements(client, topic, agent, take);
+    },
+    sourceOf: (client) => sourceFor(profile, name, client, agent),
+    now,
+    signal,
+  };
 }
 
 function sourceFor(
   profile: FleetProfile,
   name: string,
   client: () => BrokerClient,
-  dispatcher: import('undici').Agent,
+  agent: Agent,
 ): FirmwareSource {
   if (profile.source === 'pull') return createPullSource(client, name, profile.chunkBytes);
-  if (profile.serverUrl !== undefined) return createHttpsSource(profile.serverUrl, dispatcher);
+  if (profile.serverUrl !== undefined) return createHttpsSource(profile.serverUrl, agent);
   return { look: () => Promise.reject(new Error('this device has no server to ask')) };
 }
-
-/** A device that finds no broker after a boot tries again, as firmware does. */
-async function connectDevice(
-  name: string,
-  options: FleetOptions,
-  signal: AbortSignal,
-  attempts: number,
-): Promise<BrokerClient> {
-  const { brokerUrl, ca, username, password } = options;
-  const broker = parseBroker(brokerUrl);
-  const connect = () =>
-    openClient(
-      {
-        broker,
-        tls: ca === undefined || !broker.tls ? {} : { ca },
-        insecure: false,
-        clientId: `ota-sim-${name}`,
-        keepaliveSeconds: 60,
-        protocolVersion: 4,
-        sessionSeconds: 3600,
-        timeoutMs: 30_000,
-        ...(username === undefined ? {} : { username }),
-        ...(password === undefined ? {} : { password }),
-      },
-      { signal },
-    );
-  for (let attempt = 1; attempt < attempts; attempt += 1) {
-    try {
-      return await connect();
-    } catch {
-      await sleep(1000, undefined, { signal });
-    }
-  }
-  return await connect();
-}
-
-/** Tries of a device that has connected before: a broker that restarts is back by then. */
-const mostConnections = 60;

@@ -22,6 +22,10 @@ export interface Fault {
   readonly delayMs: number;
 }
 
+export function hasFault(fault: Fault | undefined, name: FaultName): boolean {
+  return fault?.name === name;
+}
+
 /** What all devices of a fleet have in common. */
 export interface FleetProfile {
   readonly devicePrefix: string;

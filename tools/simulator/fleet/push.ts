@@ -9,8 +9,8 @@ import {
 } from '../../core/chunks/push-messages.ts';
 import { createPushReceiver, type PushReceiver } from '../../core/chunks/push-receiver.ts';
 import type { BrokerClient } from '../../transports/mqtt/client.ts';
-import type { Offer } from './download.ts';
 import { DeviceError, type ImageSlot } from './slot.ts';
+import type { Offer } from './source.ts';
 
 export interface PushListenerOptions {
   readonly device: string;

@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Machine } from './machine.ts';
+import { type Fault, type FleetProfile, hasFault } from './profile.ts';
+import type { Reporter } from './report.ts';
+import { DeviceError, openSlot } from './slot.ts';
+import type { Offer } from './source.ts';
+
+export interface UpdaterOptions {
+  readonly profile: FleetProfile;
+  readonly fault?: Fault;
+  readonly signal: AbortSignal;
+}
+
+/** Brings an offered image into the other slot, boots it and tries it. */
+export interface Updater {
+  /** Ends with the new version running, or with the old one after a failed trial. Throws when it comes to no boot. */
+  install(offer: Offer): Promise<void>;
+  /** Runs what stands in the other slot. */
+  goBack(): Promise<void>;
+}
+
+export function createUpdater(
+  { profile, fault, signal }: UpdaterOptions,
+  machine: Machine,
+  report: Reporter,
+): Updater {
+  const interruption = createInterruption(fault, machine);
+
+  async function install(offer: Offer): Promise<void> {
+    let version: string;
+    try {
+      version = await download(offer);
+    } catch (error) {
+      if (error instanceof PowerCut) return await install(offer);
+      throw error;
+    }
+    await report.say('installing', 'Installing', { progress: 100 });
+    await report.say('success', 'Update written, restarting', { progress: 100 });
+    if (hasFault(fault, 'old_image')) {
+      await machine.restart();
+      return await report.say('idle', 'Ready');
+    }
+    await machine.bootNew(version);
+    await tryOut();
+  }
+
+  async function download(offer: Offer): Promise<string> {
+    const slot = openSlot(offer.expected, profile.slotBytes, hasFault(fault, 'bad_hash'));
+    const total = offer.expected.sizeBytes ?? profile.slotBytes;
+    let told = -1;
+    const tell = async () => {
+      const progress = Math.min(100, Math.floor((slot.receivedBytes * 10) / total) * 10);
+      if (progress <= told) return;
+      const interrupted = fault !== undefined && told < fault.percent && progress >= fault.percent;
+      told = progress;
+      await report.say('downloading', 'Downloading firmware update', { progress });
+      if (hasFault(fault, 'slow')) await sleep(fault?.delayMs, undefined, { signal });
+      if (interrupted) await interruption();
+    };
+    await tell();
+    await offer.fetch(slot, tell, signal);
+    return slot.finish();
+  }
+
+  async function tryOut(): Promise<void> {
+    await report.say('idle', 'Self-test');
+    await sleep(profile.selfTestMs, undefined, { signal });
+    if (hasFault(fault, 'self_test')) {
+      await machine.fallBack();
+      const error = 'ESP_ERR_OTA_ROLLBACK_FAILED';
+      return await report.say('rolled_back', 'Self-test failed', { error });
+    }
+    machine.confirm();
+    report.offered('');
+    await report.say('idle', 'Ready');
+  }
+
+  async function goBack(): Promise<void> {
+    const { otherVersion } = machine;
+    if (otherVersion === undefined) throw new DeviceError('ESP_ERR_NOT_FOUND', 'no other image');
+    await report.say('rolled_back', `Going back to ${otherVersion}`);
+    await machine.goBack(otherVersion);
+    await report.say('idle', 'Ready');
+  }
+
+  return { install, goBack };
+}
+
+/** What happens in the middle of a download: every time to a broken flash, once to everything else. */
+function createInterruption(fault: Fault | undefined, machine: Machine): () => Promise<void> {
+  let happened = false;
+  return async () => {
+    if (hasFault(fault, 'fail_at')) {
+      throw new DeviceError('ESP_ERR_FLASH_OP_FAIL', 'a flash sector is broken');
+    }
+    if (happened) return;
+    happened = true;
+    if (hasFault(fault, 'disconnect')) machine.client.reconnect();
+    if (hasFault(fault, 'power_cut')) {
+      await machine.restart();
+      throw new PowerCut('power cut');
+    }
+  };
+}
+
+/** The lights went out in the middle of a download; after the boot it begins again. */
+class PowerCut extends Error {}
