@@ -37,9 +37,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
   const updater = createUpdater(options, machine, report);
   const source = options.sourceOf(() => machine.client);
   const jobs = createJobs(report.fail);
-  const commandTopic = profile.commandTopic.expand(
-    profile.commandTopic.names.length === 0 ? {} : { device: name },
-  );
+  const commandTopic = profile.commandTopic.expand({ device: name });
 
   async function listen(client: BrokerClient): Promise<void> {
     await options.listen?.(client, (offer) => {

@@ -29,9 +29,7 @@ interface Details {
 
 export function createReporter(options: ReporterOptions, machine: Machine): Reporter {
   const { name, profile, fault, signal } = options;
-  const topic = profile.statusTopic.expand(
-    profile.statusTopic.names.length === 0 ? {} : { device: name },
-  );
+  const topic = profile.statusTopic.expand({ device: name });
   const clockOff = hasFault(fault, 'clock_off');
   const about: { available: string; commandId?: string | undefined } = { available: '' };
   let lastText = '';
