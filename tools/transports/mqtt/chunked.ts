@@ -1,20 +1,17 @@
+import type { PushDevice } from '../../core/chunks/push-devices.ts';
 import { buildPushManifest, pushLimits } from '../../core/chunks/push-messages.ts';
-import type { PushDevice } from '../../core/chunks/push-publisher.ts';
 import {
   DeliveryFailure,
   type Payload,
   type Receipt,
   type SendContext,
 } from '../../core/release/delivery.ts';
-import { readTlsFiles } from '../tls-files.ts';
-import { type BrokerClient, openClient } from './client.ts';
+import type { BrokerClient } from './client.ts';
 import type { ChunkedMode } from './mode.ts';
 import type { MqttPlan } from './plan.ts';
+import { openPlannedClient } from './planned-client.ts';
 import { type PushOutcome, pushChunks } from './push-chunks.ts';
-import { randomSuffix } from './send.ts';
 
-/** The broker keeps our subscription while a broken connection comes back. */
-const sessionSeconds = 300;
 /** Topic, packet id and properties of a PUBLISH (MQTT 5 §3.3), generously. */
 const packetOverheadBytes = 64;
 
@@ -28,7 +25,7 @@ export async function sendInChunks(
   const { version, sizeBytes, sha256 } = payload.facts;
   const manifest = buildPushManifest({ version, sizeBytes, sha256, chunkBytes: mode.chunkBytes });
   checkCount(manifest.chunk_count, mode);
-  const client = await connect(plan, context);
+  const client = await openPlannedClient(plan, context);
   try {
     checkPacket(plan, mode, client);
     const outcome = await pushChunks({
@@ -50,26 +47,6 @@ export async function sendInChunks(
   } finally {
     await client.close();
   }
-}
-
-async function connect(plan: MqttPlan, context: SendContext): Promise<BrokerClient> {
-  const { broker, clientId, username, password, protocolVersion } = plan;
-  const tls = await readTlsFiles(plan.tls, context.cwd);
-  return await openClient(
-    {
-      broker,
-      tls,
-      insecure: plan.insecure,
-      clientId: `${clientId.text}${clientId.unique ? randomSuffix(context.random) : ''}`,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      ...(protocolVersion === undefined ? {} : { protocolVersion }),
-      keepaliveSeconds: plan.keepaliveSeconds,
-      sessionSeconds,
-      timeoutMs: context.timeoutMs ?? plan.timeoutMs,
-    },
-    { signal: context.signal },
-  );
 }
 
 function checkCount(count: number, { chunkBytes }: ChunkedMode): void {
