@@ -13,7 +13,13 @@ import { chooseArtifacts } from '../core/release/release.ts';
 import { verifyArtifact } from '../workspace/artifact-file.ts';
 import { type FileStamp, isSettled, readStamp } from '../workspace/file-stamp.ts';
 import { createPayload } from '../workspace/payload.ts';
-import { artifactPath, openWorkspace, readManifest } from '../workspace/workspace.ts';
+import { readSignature } from '../workspace/signature-files.ts';
+import {
+  artifactPath,
+  openWorkspace,
+  readManifest,
+  type StoredRelease,
+} from '../workspace/workspace.ts';
 import { type DeliverOptions, deliverAll } from './deliver.ts';
 import { readReleasable } from './releasable.ts';
 
@@ -62,6 +68,7 @@ async function gatherAndPlan(
   const plan = planDeploy(options, {
     manifest,
     release: stored.release,
+    signatures: await readSignatures(stored),
     transports: options.available,
     variables: options.variables,
   });
@@ -74,6 +81,15 @@ async function gatherAndPlan(
     files.set(artifact.filename, { path, ...(settled && { stamp }) });
   }
   return { plan, files };
+}
+
+async function readSignatures({ release, artifactFolder }: StoredRelease) {
+  const signatures = new Map<string, string>();
+  for (const { filename } of release.artifacts) {
+    const signature = await readSignature(artifactFolder, filename);
+    if (signature !== undefined) signatures.set(filename, signature);
+  }
+  return signatures;
 }
 
 /** A file with the right bytes; its stamp is absent when it changed too recently to be relied on. */

@@ -24,8 +24,6 @@ export interface FoundArtifact {
   readonly minVersion: string | undefined;
   /** What is new. */
   readonly notes: string | undefined;
-  /** Base64 of `<artifact>.sig`. */
-  readonly signature: string | undefined;
 }
 
 /**
@@ -63,7 +61,6 @@ export async function findArtifact(request: ArtifactRequest): Promise<FoundArtif
     version,
     minVersion,
     notes,
-    signature: signature && Buffer.from(signature).toString('base64'),
     facts: {
       product: manifest.product.name,
       hardware: hardwareOf(manifest.product).join(', '),
@@ -72,6 +69,7 @@ export async function findArtifact(request: ArtifactRequest): Promise<FoundArtif
       filename: artifact.filename,
       sizeBytes: artifact.size,
       sha256: artifact.sha256.toLowerCase(),
+      ...(signature === undefined ? {} : { signature }),
     },
   };
 }

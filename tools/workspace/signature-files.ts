@@ -1,15 +1,17 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { largestSignatureBytes, type SignatureFiles } from '../core/signing/artifact-signature.ts';
+import {
+  formatSignature,
+  largestSignatureBytes,
+  type SignatureFiles,
+} from '../core/signing/artifact-signature.ts';
 import { isSignatureFileOf } from '../core/signing/signature-name.ts';
 import { namesIn } from './folder.ts';
 
-/** The signature that devices look for, `<artifact>.sig`, when it is there. */
-export async function readSignature(
-  folder: string,
-  filename: string,
-): Promise<Uint8Array | undefined> {
-  return (await readSignatureFiles(folder, filename)).get(`${filename}.sig`);
+/** The signature that devices look for, `<artifact>.sig`, as it travels in offers; when it is there. */
+export async function readSignature(folder: string, filename: string): Promise<string | undefined> {
+  const signature = (await readSignatureFiles(folder, filename)).get(`${filename}.sig`);
+  return signature === undefined || signature.length === 0 ? undefined : formatSignature(signature);
 }
 
 /** Reads the signature files that stand beside an artifact; a file too large to be one reads as empty. */

@@ -140,12 +140,13 @@ async function chooseSource(
     const path = resolve(loaded.folder, loaded.config.build.firmware_path);
     return { path, ...optional('version', version) };
   }
-  return await findArtifact({
+  const found = await findArtifact({
     manifestPath: absolute(io, args.manifest),
     now: io.now(),
     version: args.version ?? 'latest',
     ...optional('artifact', args.artifact),
   });
+  return { ...found, signature: found.facts.signature };
 }
 
 function chooseTarget(

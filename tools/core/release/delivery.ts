@@ -13,6 +13,8 @@ export interface ArtifactFacts {
   readonly sizeBytes: number;
   /** Lowercase hex of the file's SHA-256. */
   readonly sha256: string;
+  /** Base64 of the signature in `<filename>.sig`; only of a signed release. */
+  readonly signature?: string;
 }
 
 /** A device that is reached by address, one by one. */

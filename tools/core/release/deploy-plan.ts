@@ -26,6 +26,8 @@ export interface DeployRequest {
 export interface DeployFacts {
   readonly manifest: RootManifest;
   readonly release: Release;
+  /** Base64 of the signatures of artifacts, by filename; those that have none are left out. */
+  readonly signatures: ReadonlyMap<string, string>;
   readonly transports: readonly Transport[];
   readonly variables: Variables;
 }
@@ -252,7 +254,11 @@ function prepareDeliveries(
   }
 }
 
-function toArtifactFacts(artifact: Artifact, { manifest, release }: DeployFacts): ArtifactFacts {
+function toArtifactFacts(
+  artifact: Artifact,
+  { manifest, release, signatures }: DeployFacts,
+): ArtifactFacts {
+  const signature = signatures.get(artifact.filename);
   return {
     product: manifest.product.name,
     hardware: hardwareOf(manifest.product)[0] ?? '',
@@ -261,6 +267,7 @@ function toArtifactFacts(artifact: Artifact, { manifest, release }: DeployFacts)
     filename: artifact.filename,
     sizeBytes: artifact.size,
     sha256: artifact.sha256.toLowerCase(),
+    ...(signature === undefined ? {} : { signature }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { parseAnnouncement } from '../../core/fleet/announcement.ts';
 import type { BrokerClient } from '../../transports/mqtt/client.ts';
 import { type Offer, offerOf } from './source.ts';
 
@@ -10,20 +11,7 @@ export async function listenForAnnouncements(
   take: (offer: Offer) => void,
 ): Promise<void> {
   await client.subscribe(topic, 1, ({ payload }) => {
-    const offer = readAnnouncement(payload, dispatcher);
-    if (offer !== undefined) take(offer);
+    const announcement = parseAnnouncement(payload);
+    if (typeof announcement !== 'string') take(offerOf(announcement, announcement.url, dispatcher));
   });
-}
-
-function readAnnouncement(payload: Buffer, dispatcher: Dispatcher): Offer | undefined {
-  if (payload.length === 0 || payload.length > 65_536) return;
-  try {
-    const file = JSON.parse(payload.toString()) as Record<string, unknown>;
-    const { version, url, size, sha256 } = file;
-    if (typeof version !== 'string' || typeof url !== 'string') return;
-    if (typeof size !== 'number' || typeof sha256 !== 'string') return;
-    return offerOf({ version, size, sha256 }, url, dispatcher);
-  } catch {
-    return;
-  }
 }

@@ -22,8 +22,8 @@ export async function sendInChunks(
   payload: Payload,
   context: SendContext,
 ): Promise<Receipt> {
-  const { version, sizeBytes, sha256 } = payload.facts;
-  const manifest = buildPushManifest({ version, sizeBytes, sha256, chunkBytes: mode.chunkBytes });
+  const { sizeBytes } = payload.facts;
+  const manifest = buildPushManifest({ ...payload.facts, chunkBytes: mode.chunkBytes });
   checkCount(manifest.chunk_count, mode);
   const client = await openPlannedClient(plan, context);
   try {
