@@ -52,7 +52,11 @@ export function testImage(version: string, sizeBytes = 40_000): Uint8Array {
 }
 
 /** An update server in this process: files by name, version.json among them. */
-export async function testUpdateServer(version: string, image = testImage(version)) {
+export async function testUpdateServer(
+  version: string,
+  image = testImage(version),
+  signature?: string,
+) {
   const sha256 = createHash('sha256').update(image).digest('hex');
   const file = buildVersionFile({
     version,
@@ -60,6 +64,7 @@ export async function testUpdateServer(version: string, image = testImage(versio
     forceUpdate: false,
     sizeBytes: image.length,
     sha256,
+    ...(signature === undefined ? {} : { signature }),
   });
   const files = new Map<string, Uint8Array>([
     ['/version.json', Buffer.from(JSON.stringify(file))],

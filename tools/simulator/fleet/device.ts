@@ -1,9 +1,10 @@
 import { type Command, parseCommand } from '../../core/fleet/command.ts';
+import type { PublicKey } from '../../core/signing/key.ts';
 import type { BrokerClient } from '../../transports/mqtt/client.ts';
+import { DeviceError } from './device-error.ts';
 import { createMachine } from './machine.ts';
 import { type Fault, type FleetProfile, hasFault } from './profile.ts';
 import { createReporter } from './report.ts';
-import { DeviceError } from './slot.ts';
 import { type FirmwareSource, type Offer, refusalOf, upToDate } from './source.ts';
 import { createUpdater } from './update.ts';
 
@@ -11,6 +12,8 @@ export interface DeviceOptions {
   readonly name: string;
   readonly profile: FleetProfile;
   readonly fault?: Fault;
+  /** Whose signature an image must have; without any, none is asked for. */
+  readonly keys: readonly PublicKey[];
   /** Connects; called again after every boot. */
   connect(): Promise<BrokerClient>;
   /** Listens for offers that come by themselves; called after every connection. */

@@ -1,4 +1,5 @@
 import type { Agent } from 'undici';
+import type { PublicKey } from '../../core/signing/key.ts';
 import type { BrokerClient } from '../../transports/mqtt/client.ts';
 import { listenForAnnouncements } from './announce.ts';
 import { createConnector, type DeviceBroker } from './connect.ts';
@@ -14,6 +15,8 @@ export interface FleetOptions extends DeviceBroker {
   readonly now: () => number;
   readonly random: () => number;
   readonly signal: AbortSignal;
+  /** ECDSA or RSA keys that the devices trust (`public_keys` of the profile); see `parseDeviceKey`. */
+  readonly keys?: readonly PublicKey[];
   /** Chunks that get lost on the way to a device, 0 to 1; only for push. */
   readonly loss?: number;
 }
@@ -71,7 +74,7 @@ function countVersions(devices: readonly VirtualDevice[]): Record<string, number
 
 /** What the device of that number is like, and where its firmware comes from. */
 function planDevice(index: number, options: FleetOptions, agent: Agent): DeviceOptions {
-  const { profile, now, random, loss, signal } = options;
+  const { profile, now, random, loss, signal, keys = [] } = options;
   const name = deviceName(profile, index);
   const fault = profile.faults[index];
   const topic = profile.topic ?? '';
@@ -80,6 +83,7 @@ function planDevice(index: number, options: FleetOptions, agent: Agent): DeviceO
     name,
     profile,
     ...(fault === undefined ? {} : { fault }),
+    keys,
     connect: createConnector(name, options, signal),
     async listen(client, take) {
       if (profile.source === 'push') {

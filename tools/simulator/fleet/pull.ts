@@ -3,7 +3,7 @@ import { pullTopics } from '../../core/chunks/pull.ts';
 import { createPullClient } from '../../core/chunks/pull-client.ts';
 import { parseTopicTemplate } from '../../core/fleet/topic-template.ts';
 import type { BrokerClient, IncomingMessage } from '../../transports/mqtt/client.ts';
-import { DeviceError } from './slot.ts';
+import { DeviceError } from './device-error.ts';
 import type { FirmwareSource } from './source.ts';
 
 const answerMs = 3000;
@@ -18,7 +18,7 @@ export function createPullSource(
   const ask = createAsking(client, requestId);
   return {
     async look(signal) {
-      const keys = 'fw_title,fw_version,fw_checksum,fw_checksum_algorithm,fw_size';
+      const keys = 'fw_title,fw_version,fw_checksum,fw_checksum_algorithm,fw_size,fw_signature';
       const topics = [pullTopics.attributesRequest, pullTopics.attributesResponse] as const;
       const sharedKeys = JSON.stringify({ sharedKeys: keys });
       const answer = await ask(topics, {}, sharedKeys, signal);
@@ -29,6 +29,7 @@ export function createPullSource(
           version: String(shared.fw_version),
           sizeBytes,
           sha256: String(shared.fw_checksum),
+          ...(shared.fw_signature === undefined ? {} : { signature: String(shared.fw_signature) }),
         },
         async fetch(slot, onBytes, fetchSignal) {
           const pull = createPullClient(sizeBytes, chunkBytes, (bytes) => slot.write(bytes));

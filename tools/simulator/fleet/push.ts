@@ -9,7 +9,8 @@ import {
 } from '../../core/chunks/push-messages.ts';
 import { createPushReceiver, type PushReceiver } from '../../core/chunks/push-receiver.ts';
 import type { BrokerClient } from '../../transports/mqtt/client.ts';
-import { DeviceError, type ImageSlot } from './slot.ts';
+import { DeviceError } from './device-error.ts';
+import type { ImageSlot } from './slot.ts';
 import type { Offer } from './source.ts';
 
 export interface PushListenerOptions {
@@ -36,7 +37,10 @@ interface Transfer {
   nextIndex: number;
   slot?: ImageSlot;
   heard: boolean;
+  /** The publisher has cleared the manifest. */
   cancelled: boolean;
+  /** The device does not want it. */
+  declined: boolean;
   wake(): void;
 }
 
@@ -69,6 +73,7 @@ export async function listenForPush(options: PushListenerOptions): Promise<void>
       nextIndex: 0,
       heard: false,
       cancelled: false,
+      declined: false,
       wake: () => {},
     };
     options.onTransfer(offerOfTransfer(transfer, manifest, options));
@@ -77,7 +82,7 @@ export async function listenForPush(options: PushListenerOptions): Promise<void>
 
 function takeChunk(transfer: Transfer, payload: Buffer): void {
   const chunk = decodeChunk(payload);
-  if (chunk === undefined || transfer.receiver.isComplete) return;
+  if (chunk === undefined || transfer.receiver.isComplete || transfer.declined) return;
   transfer.heard = true;
   if (!transfer.receiver.accept(chunk)) return;
   transfer.early.set(chunk.index, Buffer.from(chunk.data));
@@ -106,7 +111,12 @@ function offerOfTransfer(
       .publish(`${options.base}/${pushTopics.request}`, JSON.stringify(request), { qos: 1 })
       .catch(() => {});
   return {
-    expected: { version: manifest.version, sizeBytes: manifest.size, sha256: manifest.sha256 },
+    expected: {
+      version: manifest.version,
+      sizeBytes: manifest.size,
+      sha256: manifest.sha256,
+      ...(manifest.signature === undefined ? {} : { signature: manifest.signature }),
+    },
     async fetch(slot, onBytes, signal) {
       transfer.slot = slot;
       drain(transfer, slot);
@@ -121,14 +131,15 @@ function offerOfTransfer(
         await sleep(options.random() * mostPauseMs, undefined, { signal });
         if (!receiver.isComplete) await answer(receiver.request(options.device));
       }
-      try {
-        slot.finish();
-      } catch (error) {
-        const base = { transfer_id: manifest.transfer_id, device_id: options.device };
-        await answer({ ...base, state: 'failed', error: (error as Error).message });
-        throw error;
-      }
+      slot.finish();
       await answer(receiver.request(options.device));
+    },
+    async decline(error) {
+      transfer.declined = true;
+      transfer.early.clear();
+      if (transfer.cancelled) return; // nobody is there any more
+      const base = { transfer_id: manifest.transfer_id, device_id: options.device };
+      await answer({ ...base, state: 'failed', error });
     },
   };
 }

@@ -1,7 +1,7 @@
 import { type DeviceState, seedStatusCodes } from '../../core/fleet/status.ts';
+import { DeviceError } from './device-error.ts';
 import type { Machine } from './machine.ts';
 import { type Fault, type FleetProfile, hasFault } from './profile.ts';
-import { DeviceError } from './slot.ts';
 
 export interface ReporterOptions {
   readonly name: string;

@@ -4,20 +4,24 @@ import {
   parseAppDescriptor,
 } from '../../core/image/esp/app-descriptor.ts';
 import { createFingerprinter, type Fingerprint } from '../../core/integrity.ts';
-
-/** What went wrong on the device, by the name that ESP-IDF has for it. */
-export class DeviceError extends Error {
-  readonly espName: string;
-  constructor(espName: string, message: string) {
-    super(message);
-    this.espName = espName;
-  }
-}
+import type { PublicKey } from '../../core/signing/key.ts';
+import { DeviceError } from './device-error.ts';
+import { openSignatureCheck } from './signature-check.ts';
 
 export interface ExpectedImage {
   readonly version: string;
   readonly sizeBytes?: number;
   readonly sha256?: string;
+  /** Base64, over the whole image (docs/signing.md, The signature in an offer). */
+  readonly signature?: string;
+}
+
+export interface SlotOptions {
+  readonly slotBytes: number;
+  /** ECDSA or RSA. An image must be signed by one of them; without any, signatures are not looked at. */
+  readonly keys: readonly PublicKey[];
+  /** Whether a bit flips on the way. */
+  readonly damage: boolean;
 }
 
 /** The slot that an update is written to: it keeps what is needed to check and to boot the image, not its bytes. */
@@ -31,14 +35,13 @@ export interface ImageSlot {
 const headBytes = descriptorOffset + appDescriptorBytes;
 const imageMagic = 0xe9;
 
-/** @param damage whether a bit flips on the way */
-export function openSlot(expected: ExpectedImage, slotBytes: number, damage: boolean): ImageSlot {
+/** @throws DeviceError when it is known before the first byte that the image will not be taken */
+export function openSlot(expected: ExpectedImage, options: SlotOptions): ImageSlot {
+  const { slotBytes } = options;
   if (expected.sizeBytes !== undefined && expected.sizeBytes > slotBytes) {
-    throw new DeviceError(
-      'ESP_ERR_INVALID_SIZE',
-      `${expected.sizeBytes} bytes do not fit the slot`,
-    );
+    throw invalidSize(`${expected.sizeBytes} bytes do not fit the slot`);
   }
+  const signature = openSignatureCheck(expected.signature, options.keys);
   const fingerprinter = createFingerprinter();
   const head = Buffer.alloc(headBytes);
   let receivedBytes = 0;
@@ -49,31 +52,41 @@ export function openSlot(expected: ExpectedImage, slotBytes: number, damage: boo
     },
     write(bytes) {
       if (receivedBytes + bytes.length > slotBytes) {
-        throw new DeviceError('ESP_ERR_INVALID_SIZE', 'the image does not fit the slot');
+        throw invalidSize('the image does not fit the slot');
       }
+      const damaged = options.damage && receivedBytes === 0 && bytes.length > 0;
+      const written = damaged ? Uint8Array.of((bytes[0] ?? 0) ^ 1, ...bytes.subarray(1)) : bytes;
       if (receivedBytes < headBytes) {
-        head.set(bytes.subarray(0, headBytes - receivedBytes), receivedBytes);
+        head.set(written.subarray(0, headBytes - receivedBytes), receivedBytes);
       }
-      const damaged = damage && receivedBytes === 0 && bytes.length > 0;
-      fingerprinter.update(
-        damaged ? Uint8Array.of((bytes[0] ?? 0) ^ 1, ...bytes.subarray(1)) : bytes,
-      );
+      fingerprinter.update(written);
+      signature.update(written);
       receivedBytes += bytes.length;
     },
     finish() {
       digest ??= fingerprinter.digest();
-      const { sizeBytes, sha256 } = digest;
-      if (expected.sizeBytes !== undefined && sizeBytes !== expected.sizeBytes) {
-        throw new DeviceError('ESP_ERR_INVALID_SIZE', `got ${sizeBytes} bytes`);
-      }
-      if (expected.sha256 !== undefined && sha256 !== expected.sha256) {
-        throw new DeviceError('ESP_ERR_OTA_VALIDATE_FAILED', 'the SHA-256 is wrong');
-      }
-      if (head[0] !== imageMagic) {
-        throw new DeviceError('ESP_ERR_OTA_VALIDATE_FAILED', 'this is no image');
-      }
+      checkFingerprint(digest, expected);
+      signature.finish();
+      if (head[0] !== imageMagic) throw invalidImage('this is no image');
       const version = parseAppDescriptor(head)?.version;
       return version === undefined || version === '' ? expected.version : version;
     },
   };
+}
+
+function checkFingerprint({ sizeBytes, sha256 }: Fingerprint, expected: ExpectedImage): void {
+  if (expected.sizeBytes !== undefined && sizeBytes !== expected.sizeBytes) {
+    throw invalidSize(`got ${sizeBytes} bytes`);
+  }
+  if (expected.sha256 !== undefined && sha256 !== expected.sha256) {
+    throw invalidImage('the SHA-256 is wrong');
+  }
+}
+
+function invalidSize(message: string): DeviceError {
+  return new DeviceError('ESP_ERR_INVALID_SIZE', message);
+}
+
+function invalidImage(message: string): DeviceError {
+  return new DeviceError('ESP_ERR_OTA_VALIDATE_FAILED', message);
 }

@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici';
 import { parseVersionFile, type VersionFile } from '../../core/fleet/version-file.ts';
 import { compareVersions } from '../../core/version.ts';
-import { DeviceError, type ExpectedImage, type ImageSlot } from './slot.ts';
+import { DeviceError } from './device-error.ts';
+import type { ExpectedImage, ImageSlot } from './slot.ts';
 
 /** Where a device learns of new firmware, and fetches it. */
 export interface FirmwareSource {
@@ -13,6 +14,8 @@ export interface Offer {
   readonly expected: ExpectedImage;
   readonly minVersion?: string;
   fetch(slot: ImageSlot, onBytes: () => Promise<void>, signal: AbortSignal): Promise<void>;
+  /** Tells who offers it that it will not be installed; where somebody listens. */
+  decline?(reason: string): Promise<void>;
 }
 
 export const upToDate = 'No update available';
@@ -43,7 +46,7 @@ export function createHttpsSource(baseUrl: string, dispatcher: Dispatcher): Firm
 
 /** What an announcement or a `version.json` offers under a URL. */
 export function offerOf(
-  file: Pick<VersionFile, 'version' | 'size' | 'sha256' | 'min_version'>,
+  file: Pick<VersionFile, 'version' | 'size' | 'sha256' | 'signature' | 'min_version'>,
   url: string,
   dispatcher: Dispatcher,
 ): Offer {
@@ -52,6 +55,7 @@ export function offerOf(
       version: file.version,
       ...(file.size === undefined ? {} : { sizeBytes: file.size }),
       ...(file.sha256 === undefined ? {} : { sha256: file.sha256.toLowerCase() }),
+      ...(file.signature === undefined ? {} : { signature: file.signature }),
     },
     ...(file.min_version === undefined ? {} : { minVersion: file.min_version }),
     async fetch(slot, onBytes, signal) {

@@ -1,13 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PublicKey } from '../../core/signing/key.ts';
+import { DeviceError } from './device-error.ts';
 import type { Machine } from './machine.ts';
 import { type Fault, type FleetProfile, hasFault } from './profile.ts';
 import type { Reporter } from './report.ts';
-import { DeviceError, openSlot } from './slot.ts';
+import { type ExpectedImage, openSlot } from './slot.ts';
 import type { Offer } from './source.ts';
 
 export interface UpdaterOptions {
   readonly profile: FleetProfile;
   readonly fault?: Fault;
+  /** Whose signature an image must have; without any, none is asked for. */
+  readonly keys: readonly PublicKey[];
   readonly signal: AbortSignal;
 }
 
@@ -20,7 +24,7 @@ export interface Updater {
 }
 
 export function createUpdater(
-  { profile, fault, signal }: UpdaterOptions,
+  { profile, fault, keys, signal }: UpdaterOptions,
   machine: Machine,
   report: Reporter,
 ): Updater {
@@ -32,6 +36,7 @@ export function createUpdater(
       version = await download(offer);
     } catch (error) {
       if (error instanceof PowerCut) return await install(offer);
+      await offer.decline?.(error instanceof Error ? error.message : String(error));
       throw error;
     }
     await report.say('installing', 'Installing', { progress: 100 });
@@ -45,8 +50,10 @@ export function createUpdater(
   }
 
   async function download(offer: Offer): Promise<string> {
-    const slot = openSlot(offer.expected, profile.slotBytes, hasFault(fault, 'bad_hash'));
-    const total = offer.expected.sizeBytes ?? profile.slotBytes;
+    const expected = hasFault(fault, 'bad_signature') ? spoil(offer.expected) : offer.expected;
+    const damage = hasFault(fault, 'bad_hash');
+    const slot = openSlot(expected, { slotBytes: profile.slotBytes, keys, damage });
+    const total = expected.sizeBytes ?? profile.slotBytes;
     let told = -1;
     const tell = async () => {
       const progress = Math.min(100, Math.floor((slot.receivedBytes * 10) / total) * 10);
@@ -101,6 +108,14 @@ function createInterruption(fault: Fault | undefined, machine: Machine): () => P
       throw new PowerCut('power cut');
     }
   };
+}
+
+/** Flips a bit of the signature on its way. */
+function spoil({ signature, ...expected }: ExpectedImage): ExpectedImage {
+  if (signature === undefined) return expected;
+  const bytes = Buffer.from(signature, 'base64');
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  return { ...expected, signature: bytes.toString('base64') };
 }
 
 /** The lights went out in the middle of a download; after the boot it begins again. */
