@@ -2,21 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OtaError } from '../core/errors.ts';
 import { type AudienceRequest, chooseDevices, type KnownDevices } from '../core/fleet/audience.ts';
 import { formatCommand } from '../core/fleet/command.ts';
+import type { StatusEvent } from '../core/fleet/status-event.ts';
 import type { TopicTemplate } from '../core/fleet/topic-template.ts';
-import {
-  type DeviceWait,
-  type Expectation,
-  expireWait,
-  observeStatus,
-  startDeviceWait,
-} from '../core/fleet/wait.ts';
+import type { DeviceWait, Expectation, SeenStatus } from '../core/fleet/wait.ts';
+import { createWaitList, type WaitEvent, type WaitList } from '../core/fleet/wait-list.ts';
 import type { BrokerClient } from '../transports/mqtt/client.ts';
-import { followStatus, type StatusEvent } from './status-feed.ts';
+import { followStatus } from './status-feed.ts';
 
 export type CommandEvent =
   | { readonly type: 'sent'; readonly devices: readonly string[] }
-  | { readonly type: 'moved'; readonly wait: DeviceWait }
-  | { readonly type: 'ended'; readonly wait: DeviceWait };
+  | WaitEvent;
 
 export interface CommandRunOptions {
   readonly client: BrokerClient;
@@ -96,89 +91,55 @@ interface Ledger {
   malformed(): number;
 }
 
-/** Who is waited for, and how far each is. */
+/** What comes before the command is sent, and what comes after. */
 function createLedger(options: CommandRunOptions): Ledger {
-  const { now, notify, signal, statusTopic } = options;
-  const early = new Map<string, StatusEvent & { type: 'status' }>();
-  const waits = new Map<string, DeviceWait>();
-  let expectation: Expectation | undefined;
+  const { now, signal, statusTopic } = options;
+  const early = new Map<string, SeenStatus>();
   // Where all share one topic and none is listed, whoever answers is taken in.
   const open = !options.commandTopic.names.includes('device') && options.known.devices.length === 0;
+  const anybody = statusTopic.text;
+  let waits: WaitList | undefined;
   let malformed = 0;
   let heardCount = 0;
-  let timer: NodeJS.Timeout | undefined;
   let wake = () => {};
 
-  const put = (wait: DeviceWait) => {
-    const before = waits.get(wait.device);
-    waits.set(wait.device, wait);
-    if (wait.outcome !== undefined && before?.outcome === undefined)
-      notify({ type: 'ended', wait });
-    else if (wait.mark !== before?.mark) notify({ type: 'moved', wait });
-  };
-  const observe = (event: StatusEvent & { type: 'status' }) => {
-    if (expectation === undefined) return;
-    if (!waits.has(event.device)) {
-      if (!open) return;
-      waits.delete(anybody);
-      join(event.device, expectation);
-    }
-    const wait = waits.get(event.device);
-    if (wait !== undefined) put(observeStatus(wait, event, expectation));
-  };
-  /** Begins to wait; what was heard before is old news, also when it was not kept by the broker. */
-  const join = (device: string, expected: Expectation) => {
-    const event = early.get(device);
-    const wait = startDeviceWait(device, expected);
-    waits.set(
-      device,
-      event === undefined ? wait : observeStatus(wait, { ...event, retained: true }, expected),
-    );
-  };
-  const allEnded = () => [...waits.values()].every(({ outcome }) => outcome !== undefined);
-  const expire = () => {
-    if (expectation === undefined) return;
-    for (const wait of waits.values()) {
-      const expired = expireWait(wait, now(), expectation);
-      if (expired !== wait) put(expired);
+  const handle = (event: StatusEvent): void => {
+    heardCount += 1;
+    if (event.type === 'malformed') malformed += 1;
+    else if (waits === undefined) early.set(event.device, event);
+    else {
+      if (open && !waits.has(event.device)) {
+        waits.leave(anybody);
+        waits.join(event.device, early.get(event.device));
+      }
+      waits.observe(event.device, event);
+      if (waits.allEnded) wake();
     }
   };
-  const anybody = statusTopic.text;
-
   return {
-    handle(event) {
-      heardCount += 1;
-      if (event.type === 'malformed') {
-        malformed += 1;
-        return;
-      }
-      if (expectation === undefined) {
-        early.set(event.device, event);
-        return;
-      }
-      observe(event);
-      if (allEnded()) wake();
-    },
+    handle,
     heard: () => [...early.keys()].sort(),
     heardCount: () => heardCount,
     start(devices) {
-      expectation = { ...options.expectation, sentAtMs: now() };
-      for (const device of open ? [anybody] : devices) join(device, expectation);
+      waits = createWaitList({ ...options.expectation, sentAtMs: now() }, options.notify);
+      for (const device of open ? [anybody] : devices) waits.join(device, early.get(device));
     },
     async finished() {
+      const list = waits;
+      if (list === undefined || list.allEnded || signal.aborted) return;
       const done = new Promise<void>((resolve) => {
         wake = resolve;
       });
-      signal.addEventListener('abort', wake, { once: true });
-      timer = setInterval(() => {
-        expire();
-        if (allEnded()) wake();
+      const timer = setInterval(() => {
+        list.expire(now());
+        if (list.allEnded) wake();
       }, tickMs);
-      if (!allEnded() && !signal.aborted) await done;
+      signal.addEventListener('abort', wake, { once: true });
+      await done;
       clearInterval(timer);
       signal.removeEventListener('abort', wake);
     },
-    waits: () => [...waits.values()],
+    waits: () => waits?.list() ?? [],
     malformed: () => malformed,
   };
 }
