@@ -20,7 +20,7 @@ export interface CommandRunOptions {
   readonly qos: 0 | 1 | 2;
   readonly audience: AudienceRequest;
   readonly known: KnownDevices;
-  readonly expectation: Omit<Expectation, 'sentAtMs'>;
+  readonly expectation: Omit<Expectation, 'sentAtMs'> & { readonly commandId: string };
   /** Follow the devices until each has ended. */
   readonly wait: boolean;
   /** Retained states are listened for, before the command goes out, until none has come for so long. */
