@@ -1,12 +1,7 @@
 import { dirname } from 'node:path';
 import { OtaError } from '../core/errors.ts';
 import type { Transport } from '../core/release/delivery.ts';
-import {
-  type DeployPlan,
-  type DeployRequest,
-  type PlannedDelivery,
-  planDeploy,
-} from '../core/release/deploy-plan.ts';
+import { type DeployPlan, type DeployRequest, planDeploy } from '../core/release/deploy-plan.ts';
 import { type DeployReport, plannedReport, summarize } from '../core/release/deploy-report.ts';
 import { requireFilled, type Variables } from '../core/release/placeholders.ts';
 import { chooseArtifacts } from '../core/release/release.ts';
@@ -23,7 +18,7 @@ import {
 import { type DeliverOptions, deliverAll } from './deliver.ts';
 import { readReleasable } from './releasable.ts';
 
-export interface DeployOptions extends DeployRequest, Omit<DeliverOptions, 'payloadOf' | 'cwd'> {
+export interface DeployOptions extends DeployRequest, Omit<DeliverOptions, 'attempt' | 'cwd'> {
   readonly manifestPath: string;
   readonly outputFolder?: string;
   /** A version id, or `latest`. */
@@ -52,7 +47,7 @@ export async function deploy(options: DeployOptions): Promise<DeployReport> {
     : await deliverAll(plan.steps, {
         ...options,
         cwd: dirname(options.manifestPath),
-        payloadOf: payloads(files),
+        attempt: sendFrom(files),
       });
   const run = { dryRun: options.dryRun, startedAt, finishedAt: options.clock.now() };
   return summarize(plan, deliveries, run);
@@ -98,10 +93,10 @@ interface VerifiedFile {
   readonly stamp?: FileStamp;
 }
 
-function payloads(files: ReadonlyMap<string, VerifiedFile>): DeliverOptions['payloadOf'] {
-  return (step: PlannedDelivery) => {
+function sendFrom(files: ReadonlyMap<string, VerifiedFile>): DeliverOptions['attempt'] {
+  return async (step, context) => {
     const file = files.get(step.artifact.filename);
     if (file === undefined) throw new OtaError('artifact-missing', step.artifact.filename);
-    return createPayload(file.path, step.artifact, file.stamp);
+    return await step.send(createPayload(file.path, step.artifact, file.stamp), context);
   };
 }

@@ -16,7 +16,7 @@ import { readPartitionTable } from '../workspace/partition-table-file.ts';
 import { type DeliverOptions, deliverAll } from './deliver.ts';
 import { findBuild } from './package-examine.ts';
 
-export interface PushOptions extends PushRequest, Omit<DeliverOptions, 'payloadOf' | 'cwd'> {
+export interface PushOptions extends PushRequest, Omit<DeliverOptions, 'attempt' | 'cwd'> {
   readonly binaryPath: string;
   /** The chips that the devices have, when that is known; any of them is right. */
   readonly chips: readonly string[];
@@ -79,7 +79,11 @@ export async function push(options: PushOptions): Promise<DeployReport> {
   };
   const deliveries = options.dryRun
     ? plan.steps.map((step) => plannedReport(step))
-    : await deliverAll(plan.steps, { ...options, cwd: '.', payloadOf: () => payload });
+    : await deliverAll(plan.steps, {
+        ...options,
+        cwd: '.',
+        attempt: (step, context) => step.send(payload, context),
+      });
   const run = { dryRun: options.dryRun, startedAt, finishedAt: options.clock.now() };
   const report = summarize(plan, deliveries, run);
   return { ...report, warnings: [...warnings, ...report.warnings] };

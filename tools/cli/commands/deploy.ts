@@ -2,11 +2,12 @@ import { parseAssignments } from '../../core/release/assignment.ts';
 import { requireDevicesUsed } from '../../core/release/deploy-plan.ts';
 import { defaultRetryPolicy } from '../../core/retry.ts';
 import { transports } from '../../transports/index.ts';
+import { clearDeployed } from '../../workflows/clear.ts';
 import { createClock } from '../../workflows/clock.ts';
 import { deploy } from '../../workflows/deploy.ts';
 import { writeJsonFile } from '../../workspace/json-write.ts';
 import { defineCommand } from '../command.ts';
-import { createDeliveryView, renderPlan, renderReport } from '../delivery-view.ts';
+import { createDeliveryView, renderClearing, renderPlan, renderReport } from '../delivery-view.ts';
 import { deviceOptions, readDevices } from '../device-options.ts';
 import { readVariables } from '../env-file.ts';
 import { line, writeJson } from '../io.ts';
@@ -33,6 +34,7 @@ export const deployCommand = defineCommand({
       'ota deploy --version 1.2.3 --transport esphome --batch devices.json --dry-run',
       'push a release to the devices of a file',
     ],
+    ['ota deploy --version 1.2.3 --transport mqtt --clear', 'take retained messages back'],
     ['ota deploy --version latest --env-file .env.production --report report.json', 'from CI'],
   ],
   options: (yargs) =>
@@ -62,6 +64,11 @@ export const deployCommand = defineCommand({
       timeout: { type: 'number', describe: "seconds; default each channel's own" },
       concurrency: { type: 'number', default: 4, describe: 'devices at the same time' },
       'fail-fast': { type: 'boolean', default: false, describe: 'stop at the first failure' },
+      clear: {
+        type: 'boolean',
+        default: false,
+        describe: 'send nothing; clear what the broker keeps of the release',
+      },
       'dry-run': { type: 'boolean', default: false, describe: 'verify and plan, send nothing' },
       ...jsonOption,
       report: { type: 'string', normalize: true, describe: 'write the report to this file, too' },
@@ -85,7 +92,8 @@ export const deployCommand = defineCommand({
       ...(perDevice ? { nameOf: (step) => `${step.transport} ${step.destination}` } : {}),
       onlyRunning: devices.length > fewDevices,
     });
-    const report = await deploy({
+    const render = args.clear ? renderClearing : renderPlan;
+    const report = await (args.clear ? clearDeployed : deploy)({
       manifestPath: absolute(io, args.manifest),
       version: args.version,
       transports: splitList(args.transport) ?? [],
@@ -104,7 +112,7 @@ export const deployCommand = defineCommand({
       notify: view.notify,
       onPlan(plan) {
         requireDevicesUsed(devices, plan, transports);
-        if (!args.json) line(io.stdout, renderPlan(plan, args['dry-run']));
+        if (!args.json) line(io.stdout, render(plan, args['dry-run']));
       },
       ...optional('outputFolder', absoluteOrNone(io, args.output)),
       ...optional('artifact', args.artifact),
@@ -112,7 +120,7 @@ export const deployCommand = defineCommand({
     }).finally(view.close);
     if (args.report !== undefined) await writeJsonFile(absolute(io, args.report), report);
     if (args.json) writeJson(io.stdout, report);
-    else line(io.stdout, renderReport(report));
+    else line(io.stdout, renderReport(report, args.clear ? 'cleared' : 'delivered'));
     if (report.cancelled) return 130;
     return report.ok ? 0 : 1;
   },

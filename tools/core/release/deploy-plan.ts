@@ -41,6 +41,7 @@ export interface PlannedDelivery {
   readonly settings: Settings;
   /** A function, so that printing a plan cannot print what the delivery knows. */
   readonly send: Delivery['send'];
+  readonly clear?: NonNullable<Delivery['clear']>;
   /** Hides this channel's secrets in any text. */
   readonly redact: Redactor;
 }
@@ -222,6 +223,7 @@ export function planDelivery(
       ...placeholdersIn(asWritten, delivery),
     }) as Settings,
     send: (payload, context) => delivery.send(payload, context),
+    ...(delivery.clear === undefined ? {} : { clear: delivery.clear }),
     redact,
   };
 }
