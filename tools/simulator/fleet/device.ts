@@ -46,7 +46,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
   return {
     name,
     get runningVersion() {
-      return machine.version;
+      return machine.slots.running.version;
     },
     idle: jobs.idle,
     close: () => machine.client.close(),

@@ -25,7 +25,7 @@ export function createDuty(options: DutyOptions, machine: Machine, report: Repor
 
   async function update(force: boolean): Promise<void> {
     const offer = await source.look(options.signal);
-    const refusal = force ? undefined : refusalOf(offer, machine.version);
+    const refusal = force ? undefined : refusalOf(offer, machine.slots.running.version);
     report.offered(refusal === undefined ? offer.expected.version : '');
     if (refusal === upToDate) return await report.say('idle', refusal);
     if (refusal !== undefined) throw new DeviceError('ESP_ERR_INVALID_VERSION', refusal);
@@ -34,7 +34,7 @@ export function createDuty(options: DutyOptions, machine: Machine, report: Repor
 
   async function check(): Promise<void> {
     const offer = await source.look(options.signal);
-    const refusal = refusalOf(offer, machine.version);
+    const refusal = refusalOf(offer, machine.slots.running.version);
     report.offered(refusal === undefined ? offer.expected.version : '');
     await report.say('idle', refusal ?? `Version ${offer.expected.version} is available`);
   }
@@ -49,10 +49,10 @@ export function createDuty(options: DutyOptions, machine: Machine, report: Repor
     },
     async consider(offer) {
       const image = JSON.stringify(offer.expected);
-      const before = machine.version;
-      if (givenUp.has(image) || refusalOf(offer, before) !== undefined) return;
+      const before = machine.slots.running;
+      if (givenUp.has(image) || refusalOf(offer, before.version) !== undefined) return;
       await updater.install(offer);
-      if (machine.version === before) givenUp.add(image);
+      if (machine.slots.running === before) givenUp.add(image);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrokerClient } from '../../transports/mqtt/client.ts';
 import type { FleetProfile } from './profile.ts';
+import { type BootImage, createSlots, type Slots } from './slots.ts';
 
 export interface MachineOptions {
   readonly profile: FleetProfile;
@@ -10,12 +11,9 @@ export interface MachineOptions {
   readonly signal: AbortSignal;
 }
 
-/** The two slots of a device, which of them runs since when, and the connection that every boot makes anew. */
+/** A device that boots: its slots, its uptime, and the connection that every boot makes anew. */
 export interface Machine {
-  readonly version: string;
-  /** What stands in the other slot, if anything does. */
-  readonly otherVersion: string | undefined;
-  readonly onTrial: boolean;
+  readonly slots: Pick<Slots, 'running' | 'onTrial' | 'secureVersion' | 'eraseOther' | 'confirm'>;
   readonly client: BrokerClient;
   uptimeMs(): number;
   /** The first connection. */
@@ -23,13 +21,11 @@ export interface Machine {
   /** Boots what runs already, as after a power cut. */
   restart(): Promise<void>;
   /** Boots an image that was written, on trial. */
-  bootNew(version: string): Promise<void>;
-  /** The trial ends well. */
-  confirm(): void;
-  /** Boots what stands in the other slot, for good; what ran stands there afterwards. */
-  goBack(version: string): Promise<void>;
-  /** The trial ends badly: what ran before runs again. */
-  fallBack(): Promise<void>;
+  bootNew(image: BootImage): Promise<void>;
+  /** The image to go back to. Throws DeviceError when there is none that may boot. */
+  rollbackTarget(): BootImage;
+  /** Boots it. */
+  rollBack(): Promise<void>;
 }
 
 /** An hour of uptime before the test begins, so that a boot is seen. */
@@ -41,52 +37,33 @@ export function createMachine(
   listen: (client: BrokerClient) => Promise<void>,
 ): Machine {
   const { profile, now, signal } = options;
-  let version = profile.version;
-  let otherVersion: string | undefined;
-  let onTrial = false;
+  const { version, secureVersion } = profile;
+  const slots = createSlots({ version, secureVersion });
   let bootedAtMs = now() - firstUptimeS * 1000;
   let client: BrokerClient | undefined;
 
-  const boot = async (next: string, trial: boolean): Promise<void> => {
-    await client?.close();
-    await sleep(profile.bootMs, undefined, { signal });
-    version = next;
-    onTrial = trial;
-    bootedAtMs = now();
-    await connect();
-  };
   const connect = async (): Promise<void> => {
     client = await options.connect();
     await listen(client);
   };
+  const boot = async (choose: () => void): Promise<void> => {
+    await client?.close();
+    await sleep(profile.bootMs, undefined, { signal });
+    choose();
+    bootedAtMs = now();
+    await connect();
+  };
   return {
-    get version() {
-      return version;
-    },
-    get otherVersion() {
-      return otherVersion;
-    },
-    get onTrial() {
-      return onTrial;
-    },
+    slots,
     get client() {
       if (client === undefined) throw new Error('the device is not switched on');
       return client;
     },
     uptimeMs: () => now() - bootedAtMs,
     powerOn: connect,
-    restart: () => boot(version, false),
-    bootNew(next) {
-      otherVersion = version;
-      return boot(next, true);
-    },
-    confirm() {
-      onTrial = false;
-    },
-    goBack(to) {
-      otherVersion = version;
-      return boot(to, false);
-    },
-    fallBack: () => boot(otherVersion ?? version, false),
+    restart: () => boot(() => {}),
+    bootNew: (image) => boot(() => slots.runNew(image)),
+    rollbackTarget: slots.rollbackTarget,
+    rollBack: () => boot(slots.rollBack),
   };
 }

@@ -32,6 +32,8 @@ export function hasFault(fault: Fault | undefined, name: FaultName): boolean {
 export interface FleetProfile {
   readonly devicePrefix: string;
   readonly version: string;
+  /** Of the image that runs in the beginning, and in the eFuse. */
+  readonly secureVersion: number;
   readonly commandTopic: TopicTemplate;
   readonly statusTopic: TopicTemplate;
   readonly commandIds: boolean;
@@ -52,6 +54,7 @@ export interface FleetProfile {
 interface ProfileFile {
   readonly device_prefix?: string;
   readonly version?: string;
+  readonly secure_version?: number;
   readonly command_topic?: string;
   readonly status_topic?: string;
   readonly command_ids?: boolean;
@@ -94,6 +97,7 @@ export function parseFleetProfile(value: unknown, where: string): FleetProfile {
   return {
     devicePrefix: file.device_prefix ?? 'dev-',
     version: file.version ?? '1.0.0',
+    secureVersion: file.secure_version ?? 0,
     commandTopic: parseTopicTemplate(file.command_topic ?? 'fleet/{device}/ota/command', place),
     statusTopic: parseTopicTemplate(file.status_topic ?? 'fleet/{device}/ota/status', place),
     commandIds: file.command_ids ?? true,

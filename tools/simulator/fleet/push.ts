@@ -10,8 +10,8 @@ import {
 import { createPushReceiver, type PushReceiver } from '../../core/chunks/push-receiver.ts';
 import type { BrokerClient } from '../../transports/mqtt/client.ts';
 import { DeviceError } from './device-error.ts';
-import type { ImageSlot } from './slot.ts';
 import type { Offer } from './source.ts';
+import type { ImageSlot } from './update-slot.ts';
 
 export interface PushListenerOptions {
   readonly device: string;

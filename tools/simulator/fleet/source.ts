@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import { parseVersionFile, type VersionFile } from '../../core/fleet/version-file.ts';
 import { compareVersions } from '../../core/version.ts';
 import { DeviceError } from './device-error.ts';
-import type { ExpectedImage, ImageSlot } from './slot.ts';
+import type { ExpectedImage, ImageSlot } from './update-slot.ts';
 
 /** Where a device learns of new firmware, and fetches it. */
 export interface FirmwareSource {

@@ -4,8 +4,9 @@ import { DeviceError } from './device-error.ts';
 import type { Machine } from './machine.ts';
 import { type Fault, type FleetProfile, hasFault } from './profile.ts';
 import type { Reporter } from './report.ts';
-import { type ExpectedImage, openSlot } from './slot.ts';
+import type { BootImage } from './slots.ts';
 import type { Offer } from './source.ts';
+import { type ExpectedImage, openSlot } from './update-slot.ts';
 
 export interface UpdaterOptions {
   readonly profile: FleetProfile;
@@ -31,9 +32,9 @@ export function createUpdater(
   const interruption = createInterruption(fault, machine);
 
   async function install(offer: Offer): Promise<void> {
-    let version: string;
+    let image: BootImage;
     try {
-      version = await download(offer);
+      image = await download(offer);
     } catch (error) {
       if (error instanceof PowerCut) return await install(offer);
       await offer.decline?.(error instanceof Error ? error.message : String(error));
@@ -45,15 +46,18 @@ export function createUpdater(
       await machine.restart();
       return await report.say('idle', 'Ready');
     }
-    await machine.bootNew(version);
+    await machine.bootNew(image);
     await tryOut();
   }
 
-  async function download(offer: Offer): Promise<string> {
+  async function download(offer: Offer): Promise<BootImage> {
     const expected = hasFault(fault, 'bad_signature') ? spoil(offer.expected) : offer.expected;
+    const { slotBytes } = profile;
+    const { secureVersion } = machine.slots;
     const damage = hasFault(fault, 'bad_hash');
-    const slot = openSlot(expected, { slotBytes: profile.slotBytes, keys, damage });
-    const total = expected.sizeBytes ?? profile.slotBytes;
+    const slot = openSlot(expected, { slotBytes, keys, secureVersion, damage });
+    machine.slots.eraseOther();
+    const total = expected.sizeBytes ?? slotBytes;
     let told = -1;
     const tell = async () => {
       const progress = Math.min(100, Math.floor((slot.receivedBytes * 10) / total) * 10);
@@ -73,20 +77,18 @@ export function createUpdater(
     await report.say('idle', 'Self-test');
     await sleep(profile.selfTestMs, undefined, { signal });
     if (hasFault(fault, 'self_test')) {
-      await machine.fallBack();
+      await machine.rollBack();
       const error = 'ESP_ERR_OTA_ROLLBACK_FAILED';
       return await report.say('rolled_back', 'Self-test failed', { error });
     }
-    machine.confirm();
+    machine.slots.confirm();
     report.offered('');
     await report.say('idle', 'Ready');
   }
 
   async function goBack(): Promise<void> {
-    const { otherVersion } = machine;
-    if (otherVersion === undefined) throw new DeviceError('ESP_ERR_NOT_FOUND', 'no other image');
-    await report.say('rolled_back', `Going back to ${otherVersion}`);
-    await machine.goBack(otherVersion);
+    await report.say('rolled_back', `Going back to ${machine.rollbackTarget().version}`);
+    await machine.rollBack();
     await report.say('idle', 'Ready');
   }
 

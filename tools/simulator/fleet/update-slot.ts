@@ -6,7 +6,9 @@ import {
 import { createFingerprinter, type Fingerprint } from '../../core/integrity.ts';
 import type { PublicKey } from '../../core/signing/key.ts';
 import { DeviceError } from './device-error.ts';
+
 import { openSignatureCheck } from './signature-check.ts';
+import { type BootImage, lowerThan } from './slots.ts';
 
 export interface ExpectedImage {
   readonly version: string;
@@ -20,6 +22,8 @@ export interface SlotOptions {
   readonly slotBytes: number;
   /** ECDSA or RSA. An image must be signed by one of them; without any, signatures are not looked at. */
   readonly keys: readonly PublicKey[];
+  /** An image with a lower `secure_version` is refused (ESP-IDF `esp_ota_set_boot_partition`). */
+  readonly secureVersion: number;
   /** Whether a bit flips on the way. */
   readonly damage: boolean;
 }
@@ -28,8 +32,8 @@ export interface SlotOptions {
 export interface ImageSlot {
   readonly receivedBytes: number;
   write(bytes: Uint8Array): void;
-  /** Checks what was written, as often as it is asked. Returns the version that runs after a boot. */
-  finish(): string;
+  /** Checks what was written, as often as it is asked. Returns what runs after a boot. */
+  finish(): BootImage;
 }
 
 const headBytes = descriptorOffset + appDescriptorBytes;
@@ -68,8 +72,13 @@ export function openSlot(expected: ExpectedImage, options: SlotOptions): ImageSl
       checkFingerprint(digest, expected);
       signature.finish();
       if (head[0] !== imageMagic) throw invalidImage('this is no image');
-      const version = parseAppDescriptor(head)?.version;
-      return version === undefined || version === '' ? expected.version : version;
+      const { version = '', secureVersion = 0 } = parseAppDescriptor(head) ?? {};
+      if (secureVersion < options.secureVersion) {
+        const lower = lowerThan(options.secureVersion, { secureVersion });
+        throw new DeviceError('ESP_ERR_OTA_SMALL_SEC_VER', `the image has ${lower}`);
+      }
+      const { sha256 } = digest;
+      return { version: version === '' ? expected.version : version, secureVersion, sha256 };
     },
   };
 }
