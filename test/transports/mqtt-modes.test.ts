@@ -110,6 +110,17 @@ describe('mode chunked', () => {
     ]);
   }, 20_000);
 
+  it('counts devices that run the firmware already', async () => {
+    const broker = await testBroker();
+    const fleet = await testFleet(broker.url, 1, { source: 'push', topic: 'fw' });
+    const channel = channelFor(broker.url, { devices: ['dev-0000'], deadline: 10 });
+    const send = () => deliveryOf(channel).send(payloadOf(image, facts), sendContext(live));
+    await send();
+    await expect.poll(() => fleet.versions(), { timeout: 5000 }).toEqual({ '1.1.0': 1 });
+    await fleet.devices[0]?.idle();
+    expect((await send()).answer).toBe('1 device has it, after 1 round');
+  }, 20_000);
+
   it('names the devices that do not have it at the deadline', async () => {
     const broker = await testBroker();
     const faults = [{ fault: 'bad_hash', count: 1 }];

@@ -50,6 +50,8 @@ export function createDuty(options: DutyOptions, machine: Machine, report: Repor
     async consider(offer) {
       const image = JSON.stringify(offer.expected);
       const before = machine.slots.running;
+      const { sha256 } = offer.expected;
+      if (sha256 !== undefined && sha256 === before.sha256) return await offer.confirm?.();
       if (givenUp.has(image) || refusalOf(offer, before.version) !== undefined) return;
       await updater.install(offer);
       if (machine.slots.running === before) givenUp.add(image);

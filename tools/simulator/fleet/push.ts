@@ -39,8 +39,8 @@ interface Transfer {
   heard: boolean;
   /** The publisher has cleared the manifest. */
   cancelled: boolean;
-  /** The device does not want it. */
-  declined: boolean;
+  /** The device does not want its chunks. */
+  ignored: boolean;
   wake(): void;
 }
 
@@ -73,7 +73,7 @@ export async function listenForPush(options: PushListenerOptions): Promise<void>
       nextIndex: 0,
       heard: false,
       cancelled: false,
-      declined: false,
+      ignored: false,
       wake: () => {},
     };
     options.onTransfer(offerOfTransfer(transfer, manifest, options));
@@ -82,12 +82,17 @@ export async function listenForPush(options: PushListenerOptions): Promise<void>
 
 function takeChunk(transfer: Transfer, payload: Buffer): void {
   const chunk = decodeChunk(payload);
-  if (chunk === undefined || transfer.receiver.isComplete || transfer.declined) return;
+  if (chunk === undefined || transfer.receiver.isComplete || transfer.ignored) return;
   transfer.heard = true;
   if (!transfer.receiver.accept(chunk)) return;
   transfer.early.set(chunk.index, Buffer.from(chunk.data));
   if (transfer.slot !== undefined) drain(transfer, transfer.slot);
   if (transfer.receiver.isComplete) transfer.wake();
+}
+
+function ignore(transfer: Transfer): void {
+  transfer.ignored = true;
+  transfer.early.clear();
 }
 
 function drain(transfer: Transfer, slot: ImageSlot): void {
@@ -106,6 +111,7 @@ function offerOfTransfer(
   options: PushListenerOptions,
 ): Offer {
   const { receiver } = transfer;
+  const base = { transfer_id: manifest.transfer_id, device_id: options.device };
   const answer = (request: PushRequest) =>
     options.client
       .publish(`${options.base}/${pushTopics.request}`, JSON.stringify(request), { qos: 1 })
@@ -134,12 +140,13 @@ function offerOfTransfer(
       slot.finish();
       await answer(receiver.request(options.device));
     },
+    async confirm() {
+      ignore(transfer);
+      await answer({ ...base, state: 'complete' });
+    },
     async decline(error) {
-      transfer.declined = true;
-      transfer.early.clear();
-      if (transfer.cancelled) return; // nobody is there any more
-      const base = { transfer_id: manifest.transfer_id, device_id: options.device };
-      await answer({ ...base, state: 'failed', error });
+      ignore(transfer);
+      if (!transfer.cancelled) await answer({ ...base, state: 'failed', error });
     },
   };
 }

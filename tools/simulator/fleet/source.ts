@@ -14,7 +14,9 @@ export interface Offer {
   readonly expected: ExpectedImage;
   readonly minVersion?: string;
   fetch(slot: ImageSlot, onBytes: () => Promise<void>, signal: AbortSignal): Promise<void>;
-  /** Tells who offers it that it will not be installed; where somebody listens. */
+  /** Tells who offers it that it runs already; where somebody listens. */
+  confirm?(): Promise<void>;
+  /** The same, that it will not be installed. */
   decline?(reason: string): Promise<void>;
 }
 

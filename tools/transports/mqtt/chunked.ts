@@ -92,7 +92,7 @@ function toReceipt(outcome: PushOutcome, sizeBytes: number, mode: ChunkedMode): 
   return {
     sentBytes: sizeBytes,
     warnings: devices.length === 0 ? ['no device has answered'] : [],
-    answer: `${devices.length} devices have it, after ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
+    answer: `${devices.length} ${devices.length === 1 ? 'device has' : 'devices have'} it, after ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
   };
 }
 
