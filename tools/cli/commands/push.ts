@@ -5,6 +5,7 @@ import { defaultRetryPolicy } from '../../core/retry.ts';
 import { transports } from '../../transports/index.ts';
 import { createClock } from '../../workflows/clock.ts';
 import { push } from '../../workflows/push.ts';
+import { manifestsInReach } from '../../workflows/signed-binary.ts';
 import { writeJsonFile } from '../../workspace/json-write.ts';
 import { defineCommand } from '../command.ts';
 import { createDeliveryView } from '../delivery-view.ts';
@@ -12,6 +13,7 @@ import { deviceOptions, readDevices } from '../device-options.ts';
 import { line, writeJson } from '../io.ts';
 import {
   absolute,
+  absoluteOrNone,
   jsonOption,
   numberBetween,
   optional,
@@ -42,6 +44,11 @@ export const pushCommand = defineCommand({
         demandOption: true,
         normalize: true,
         describe: 'firmware image: the app, not a factory image',
+      },
+      manifest: {
+        type: 'string',
+        normalize: true,
+        describe: 'root manifest whose rule about signatures holds (default: the nearest)',
       },
       ...deviceOptions,
       protocol: {
@@ -98,8 +105,10 @@ export const pushCommand = defineCommand({
       nameOf: (step) => step.destination,
       onlyRunning: devices.length > fewDevices,
     });
+    const binaryPath = absolute(io, args.binary);
     const report = await push({
-      binaryPath: absolute(io, args.binary),
+      binaryPath,
+      manifestPaths: await manifestsInReach(binaryPath, io.cwd, absoluteOrNone(io, args.manifest)),
       transport,
       channel: isSettings(channel) ? channel : {},
       devices,
