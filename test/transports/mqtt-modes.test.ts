@@ -91,6 +91,16 @@ describe('mode chunked', () => {
     await expect.poll(() => fleet.versions(), { timeout: 5000 }).toEqual({ '1.1.0': 4 });
   }, 20_000);
 
+  it('reaches a device whose power fails in the middle', async () => {
+    const broker = await testBroker();
+    const faults = [{ fault: 'power_cut', count: 1, percent: 50 }];
+    const profile = { source: 'push', topic: 'fw', faults };
+    const fleet = await testFleet(broker.url, 2, profile, { loss: 0.3 });
+    const channel = channelFor(broker.url, { devices: ['dev-0000', 'dev-0001'], deadline: 40 });
+    await deliveryOf(channel).send(payloadOf(image, facts), sendContext(live));
+    await expect.poll(() => fleet.versions(), { timeout: 5000 }).toEqual({ '1.1.0': 2 });
+  }, 45_000);
+
   it('sends only once what nobody misses, and clears the manifest in the end', async () => {
     const broker = await testBroker();
     await testFleet(broker.url, 2, { source: 'push', topic: 'fw' });

@@ -53,8 +53,7 @@ export function createDuty(options: DutyOptions, machine: Machine, report: Repor
       const { sha256 } = offer.expected;
       if (sha256 !== undefined && sha256 === before.sha256) return await offer.confirm?.();
       if (givenUp.has(image) || refusalOf(offer, before.version) !== undefined) return;
-      await updater.install(offer);
-      if (machine.slots.running === before) givenUp.add(image);
+      if ((await updater.install(offer)) === 'given_up') givenUp.add(image);
     },
   };
 }

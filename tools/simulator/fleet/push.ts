@@ -123,6 +123,7 @@ function offerOfTransfer(
       sha256: manifest.sha256,
       ...(manifest.signature === undefined ? {} : { signature: manifest.signature }),
     },
+    endsWithBoot: true,
     async fetch(slot, onBytes, signal) {
       transfer.slot = slot;
       drain(transfer, slot);

@@ -13,6 +13,8 @@ export interface FirmwareSource {
 export interface Offer {
   readonly expected: ExpectedImage;
   readonly minVersion?: string;
+  /** Whether a boot ends it: the sender still has it at the broker then, and brings it again. */
+  readonly endsWithBoot?: true;
   fetch(slot: ImageSlot, onBytes: () => Promise<void>, signal: AbortSignal): Promise<void>;
   /** Tells who offers it that it runs already; where somebody listens. */
   confirm?(): Promise<void>;

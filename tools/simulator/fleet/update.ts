@@ -8,10 +8,13 @@ import type { Offer } from './source.ts';
 
 export type UpdaterOptions = DownloadOptions;
 
+/** `interrupted`: by a boot that ended the offer, too. */
+export type InstallEnd = 'running' | 'given_up' | 'interrupted';
+
 /** Brings an offered image into the other slot, boots it and tries it. */
 export interface Updater {
-  /** Ends with the new version running, or with the old one after a failed trial. Throws when it comes to no boot. */
-  install(offer: Offer): Promise<void>;
+  /** Throws when it comes to no boot. */
+  install(offer: Offer): Promise<InstallEnd>;
   /** Runs what stands in the other slot. */
   goBack(): Promise<void>;
 }
@@ -24,12 +27,14 @@ export function createUpdater(
   const { profile, fault, signal } = options;
   const download = createDownload(options, machine, report);
 
-  async function install(offer: Offer): Promise<void> {
+  async function install(offer: Offer): Promise<InstallEnd> {
     let image: BootImage;
     try {
       image = await download(offer);
     } catch (error) {
-      if (error instanceof PowerCut) return await install(offer);
+      if (error instanceof PowerCut) {
+        return offer.endsWithBoot === true ? 'interrupted' : await install(offer);
+      }
       await offer.decline?.(error instanceof Error ? error.message : String(error));
       throw error;
     }
@@ -37,23 +42,26 @@ export function createUpdater(
     await report.say('success', 'Update written, restarting', { progress: 100 });
     if (hasFault(fault, 'old_image')) {
       await machine.restart();
-      return await report.say('idle', 'Ready');
+      await report.say('idle', 'Ready');
+      return 'given_up';
     }
     await machine.bootNew(image);
-    await tryOut();
+    return await tryOut();
   }
 
-  async function tryOut(): Promise<void> {
+  async function tryOut(): Promise<InstallEnd> {
     await report.say('idle', 'Self-test');
     await sleep(profile.selfTestMs, undefined, { signal });
     if (hasFault(fault, 'self_test')) {
       await machine.rollBack();
       const error = 'ESP_ERR_OTA_ROLLBACK_FAILED';
-      return await report.say('rolled_back', 'Self-test failed', { error });
+      await report.say('rolled_back', 'Self-test failed', { error });
+      return 'given_up';
     }
     machine.slots.confirm();
     report.offered('');
     await report.say('idle', 'Ready');
+    return 'running';
   }
 
   async function goBack(): Promise<void> {
