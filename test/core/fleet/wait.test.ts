@@ -109,6 +109,20 @@ describe('waiting for an update', () => {
     expect(play([downloading, other], trusting).outcome).toBeUndefined();
   });
 
+  it('sees a reboot also when all of it arrives at once, after a lost connection', () => {
+    const late = { at: 50 } as const;
+    const burst = [
+      { ...downloading, ...late },
+      { ...written, ...late },
+      { ...running, uptimeS: 30, ...late },
+    ];
+    expect(play([retainedIdle, ...burst]).outcome?.kind).toBe('updated');
+    // Not what the old boot said: the version alone, or a repeated message from before.
+    const named = { ...written, ...late, currentVersion: '2.0.0' };
+    const repeated = { ...downloading, ...late, uptimeS: 3590 };
+    expect(play([retainedIdle, ...burst.slice(0, 2), named, repeated]).outcome).toBeUndefined();
+  });
+
   it('waits for the end of the trial', () => {
     const trial = { ...running, rollbackPending: true };
     expect(play([downloading, written, trial]).outcome).toBeUndefined();

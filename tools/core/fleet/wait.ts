@@ -153,7 +153,22 @@ function showsReboot(wait: DeviceWait, seen: SeenStatus, expectation: Expectatio
   if (uptimeS === undefined || (wait.highestUptimeS >= 0 && uptimeS >= wait.highestUptimeS)) {
     return false;
   }
+  if (namesNewVersion(wait, seen.status, expectation)) return true;
   return seen.receivedAtMs - uptimeS * 1000 >= (wait.writtenAtMs ?? expectation.sentAtMs);
+}
+
+/**
+ * Together with a lower uptime this proves a boot after the image was written, however late the messages arrive: a
+ * connection that was lost brings them all at once.
+ */
+function namesNewVersion(
+  { writtenAtMs, oldVersion, offeredVersion, highestUptimeS }: DeviceWait,
+  { state, currentVersion }: DeviceStatus,
+  { targetVersion = offeredVersion }: Expectation,
+): boolean {
+  const known = writtenAtMs !== undefined && highestUptimeS >= 0 && oldVersion !== undefined;
+  if (!known || state === 'success' || currentVersion === undefined) return false;
+  return currentVersion === targetVersion && currentVersion !== oldVersion;
 }
 
 /** Firmware of the seed sends its uptime in microseconds, too, as `timestamp_us`. */
