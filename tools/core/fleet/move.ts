@@ -8,6 +8,8 @@ export interface AttemptNews {
   readonly progress?: number | undefined;
   readonly bytes?: number | undefined;
   readonly error?: string | undefined;
+  /** How long the device has been up, by its own clock: tells the order of reports that came by different ways. */
+  readonly uptimeMs?: number | undefined;
 }
 
 /** A new attempt in its first state. */
@@ -33,6 +35,7 @@ export function beginAttempt(
     installedAtMs: undefined,
     completedAtMs: undefined,
     updatedAtMs: nowMs,
+    uptimeMs: undefined,
     deadlineAtMs: undefined,
   };
 }
@@ -59,6 +62,7 @@ export function moveAttempt(
       attempt.installedAtMs ?? (to === 'installed' || to === 'confirmed' ? nowMs : undefined),
     completedAtMs: isClosedAttempt(to) || to === 'installed' ? nowMs : undefined,
     updatedAtMs: nowMs,
+    uptimeMs: news.uptimeMs,
     deadlineAtMs: hasDeadline(to) ? nowMs + deadlineOf(attempt, catalog) : undefined,
   };
 }

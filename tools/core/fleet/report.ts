@@ -8,6 +8,8 @@ import type { ReleaseFacts } from './release-facts.ts';
 export interface StatusReport extends AttemptNews {
   readonly status: ReportedStatus;
   readonly release: ReleaseFacts;
+  /** The device has restarted since its last attempt moved. */
+  readonly restarted?: boolean;
 }
 
 /**
@@ -23,7 +25,9 @@ export function answerReport(
 ): FleetChange {
   const last = record.attempt;
   const attempt = last?.releaseId === report.release.id ? last : undefined;
-  const checkedSince = attempt !== undefined && record.checkedAtMs > attempt.updatedAtMs;
+  const checkedSince =
+    attempt !== undefined &&
+    (report.restarted === true || record.checkedAtMs > attempt.updatedAtMs);
   const verdict = judgeReport(attempt?.state, report.status, checkedSince);
   switch (verdict.kind) {
     case 'repeat':
@@ -100,6 +104,7 @@ function repeat(
     bytes,
     error,
     updatedAtMs: nowMs,
+    uptimeMs: report.uptimeMs,
     deadlineAtMs:
       attempt.deadlineAtMs === undefined ? undefined : nowMs + deadlineOf(attempt, catalog),
   };

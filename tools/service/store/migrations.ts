@@ -4,7 +4,10 @@ type Columns = Record<string, 'text' | 'integer' | 'bigint' | 'text!' | 'integer
 
 /** Schema changes in order, forward only. A published one is never edited: add the next. */
 export function migrations(kind: 'sqlite' | 'postgres'): Record<string, Migration> {
-  return { '0001-fleet': { up: (db) => createFleet(db, kind) } };
+  return {
+    '0001-fleet': { up: (db) => createFleet(db, kind) },
+    '0003-device-clock': { up: addDeviceClock },
+  };
 }
 
 async function createFleet(db: Kysely<unknown>, kind: 'sqlite' | 'postgres'): Promise<void> {
@@ -42,6 +45,11 @@ async function createFleet(db: Kysely<unknown>, kind: 'sqlite' | 'postgres'): Pr
     .insertInto('counters')
     .values({ name: 'catalog', value: 1 })
     .execute();
+}
+
+/** How long a device had been up when its attempt last moved: reports over MQTT may overtake each other. */
+async function addDeviceClock(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('attempts').addColumn('uptime_ms', 'bigint').execute();
 }
 
 async function createIndexes(db: Kysely<unknown>): Promise<void> {
