@@ -80,6 +80,14 @@ describe('a device that is heard of over MQTT', () => {
     expect(story.record().attempt?.state).toBe('confirmed');
   });
 
+  it('has restarted when it cannot have been up since, however long it takes to say so', () => {
+    const story = newsStory();
+    story.say(10, { ...download, uptime_sec: 15 });
+    story.say(20, { ...written, uptime_sec: 25 });
+    story.say(52, { ...runsNew, uptime_sec: 30 });
+    expect(story.record().attempt?.state).toBe('confirmed');
+  });
+
   it('is believed without an uptime, too', () => {
     const story = newsStory();
     for (const status of [2, 3, 4]) story.say(status, { ...working, status });

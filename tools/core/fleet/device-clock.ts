@@ -38,12 +38,10 @@ export function isOvertaken(news: Timed, attempt: Moved, nowMs: number): boolean
  */
 export function hasRestarted(news: Timed, attempt: Moved, nowMs: number): boolean | undefined {
   if (news.uptimeMs === undefined) return;
-  if (attempt.uptimeMs === undefined) {
-    return nowMs - news.uptimeMs > attempt.updatedAtMs - driftMs;
-  }
-  if (news.uptimeMs < attempt.uptimeMs) return true;
-  const agoMs = nowMs - attempt.updatedAtMs;
-  return agoMs - (news.uptimeMs - attempt.uptimeMs) > driftMs;
+  const bootedAtMs = nowMs - news.uptimeMs;
+  if (attempt.uptimeMs === undefined) return bootedAtMs > attempt.updatedAtMs - driftMs;
+  if (news.uptimeMs < attempt.uptimeMs || bootedAtMs > attempt.updatedAtMs - slackMs) return true;
+  return bootedAtMs > attempt.updatedAtMs - attempt.uptimeMs + driftMs;
 }
 
 /** Whether a message is about an update that has not ended, and would begin another one after an end. */

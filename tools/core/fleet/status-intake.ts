@@ -39,8 +39,12 @@ export interface ClaimedNumber {
 export interface SessionNumbers {
   /** @throws OtaError `database-failed` */
   claim(): Promise<ClaimedNumber>;
-  /** Claims a number that was in use, and whose process is gone; `undefined` when there is none. */
-  claimOrphan(except: ReadonlySet<number>): Promise<ClaimedNumber | undefined>;
+  /**
+   * Claims a number that was in use, and whose process is gone; `undefined` when there is none.
+   *
+   * @param settled numbers that nothing is left of; those that are in use again are taken out
+   */
+  claimOrphan(settled: Set<number>): Promise<ClaimedNumber | undefined>;
 }
 
 /** What the service gives to one that brings it messages. */
