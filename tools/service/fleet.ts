@@ -1,7 +1,9 @@
 import { OtaError } from '../core/errors.ts';
+import { answerNews, type NewsAnswer } from '../core/fleet/answer-news.ts';
 import type { ReportedStatus } from '../core/fleet/attempt.ts';
 import { answerCheckIn, type CheckIn } from '../core/fleet/check-in.ts';
 import type { AttemptNews } from '../core/fleet/move.ts';
+import type { DeviceNews } from '../core/fleet/news.ts';
 import type { Offer } from '../core/fleet/offer.ts';
 import {
   type Attempt,
@@ -35,6 +37,12 @@ export interface Fleet {
    * @throws OtaError `device-unknown`, `release-unknown`, `transition-illegal`, `database-failed`
    */
   report(report: IncomingReport): Promise<{ attempt: Attempt; release: ReleaseFacts }>;
+  /**
+   * Takes what a device says by another way than HTTP. When the promise is fulfilled, it is on the disk.
+   *
+   * @throws OtaError `database-failed`
+   */
+  hear(news: DeviceNews, how: { fallbackModel: string; offers: boolean }): Promise<NewsAnswer>;
   find(deviceId: string): Promise<DeviceRecord | undefined>;
   /** Writes what is still in memory. */
   flush(): Promise<void>;
@@ -62,6 +70,7 @@ export function createFleet(store: Store, catalog: Catalog, now: () => number): 
     parallel: 1,
     run: (decisions) => changeOrRetry(store, decisions).catch(fail),
   });
+  let lookedAtMs = Number.NEGATIVE_INFINITY;
   const touches = createTouches((some) => store.fleet.touch(some));
 
   async function change(decision: FleetDecision): Promise<FleetChange> {
@@ -86,6 +95,34 @@ export function createFleet(store: Store, catalog: Catalog, now: () => number): 
     if (release === undefined || record.attempt === undefined)
       throw new TypeError('a report that was taken has an attempt');
     return { attempt: record.attempt, release };
+  }
+
+  async function takeNews(
+    news: DeviceNews,
+    how: { fallbackModel: string; offers: boolean },
+  ): Promise<NewsAnswer> {
+    const id = news.deviceId;
+    const nowMs = now();
+    const answer = (record: DeviceRecord | undefined): NewsAnswer =>
+      answerNews(touches.apply(record), news, { ...how, catalog: catalog.current(), nowMs });
+    if (news.report === undefined) {
+      // Most of these say what is known already.
+      const first = answer(await reads.add(id));
+      if (!isWorthWriting(first)) {
+        if (first.record.checkedAtMs === nowMs) touches.add(id, nowMs);
+        return first;
+      }
+    }
+    let taken: NewsAnswer | undefined;
+    await change({
+      deviceId: id,
+      decide(stored) {
+        taken = answer(stored);
+        return taken;
+      },
+    });
+    if (taken === undefined) throw new TypeError('a decision that was stored was made');
+    return taken;
   }
 
   return {
@@ -118,6 +155,15 @@ export function createFleet(store: Store, catalog: Catalog, now: () => number): 
         if (!isNew || (await catalog.reload()).state === state) throw error;
         return takeReport(report);
       }
+    },
+    async hear(news, how) {
+      const { state } = catalog.current();
+      const answer = await takeNews(news, how);
+      // Another node may have published the release a moment ago; a fleet on foreign releases asks all the time.
+      if (answer.outcome !== 'release-unknown' || now() - lookedAtMs < 1000) return answer;
+      lookedAtMs = now();
+      const { state: newest } = await catalog.reload().catch(fail);
+      return newest === state ? answer : takeNews(news, how);
     },
     find: async (deviceId) => touches.apply(await reads.add(deviceId)),
     // Somebody wants to see the list now: a long backlog is not worth the wait.

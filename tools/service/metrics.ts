@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { StatusFeed } from '../core/fleet/status-intake.ts';
 import type { Service } from './service.ts';
 
 export interface Metrics {
@@ -29,6 +30,7 @@ export function createMetrics(app: FastifyInstance, service: Service): Metrics {
     durations.observe({ method: request.method, route, status }, reply.elapsedTime / 1000);
   });
   registerFleetGauges(registry, service);
+  if (service.feed !== undefined) registerFeedMetrics(registry, service.feed);
   return {
     text: () => registry.metrics(),
     contentType: registry.contentType,
@@ -81,9 +83,54 @@ function registerFleetGauges(registry: Registry, { store, catalog, fleet }: Serv
   });
 }
 
+function registerFeedMetrics(registry: Registry, feed: StatusFeed): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'ota_mqtt_connected',
+    help: 'Whether the broker is connected and the subscriptions stand.',
+    registers,
+    collect() {
+      this.set(feed.state().connected ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'ota_mqtt_in_flight',
+    help: 'Messages that have come and are not acknowledged.',
+    registers,
+    collect() {
+      this.set(feed.state().inFlight);
+    },
+  });
+  new Counter({
+    name: 'ota_mqtt_messages_total',
+    help: 'Messages by what became of them.',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [outcome, count] of Object.entries(feed.state().messages))
+        this.inc({ outcome }, count);
+    },
+  });
+  new Counter({
+    name: 'ota_mqtt_commands_total',
+    help: 'Commands that were sent to devices.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(feed.state().commands);
+    },
+  });
+}
+
 const dayMs = 24 * 60 * 60 * 1000;
 
-async function seedMetrics({ store, catalog, now }: Service): Promise<Record<string, unknown>> {
+async function seedMetrics({
+  store,
+  catalog,
+  feed,
+  now,
+}: Service): Promise<Record<string, unknown>> {
   const [models, recent] = await Promise.all([
     store.history.countDevices('model'),
     store.history.countAttempts({ sinceMs: now() - dayMs }),
@@ -95,5 +142,11 @@ async function seedMetrics({ store, catalog, now }: Service): Promise<Record<str
     devices_by_model: toObject(models),
     recent_updates_24h: toObject(recent),
     active_rollouts: catalog.current().rollouts.filter(({ state }) => state === 'running').length,
+    ...(feed === undefined ? {} : { mqtt: mqttMetrics(feed) }),
   };
+}
+
+function mqttMetrics(feed: StatusFeed): Record<string, unknown> {
+  const { connected, inFlight, messages, commands } = feed.state();
+  return { connected, in_flight: inFlight, messages, commands };
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../core/errors.ts';
+import type { StatusFeed, StatusFeedParts } from '../core/fleet/status-intake.ts';
 import { maskUrlCredentials } from '../core/secrets.ts';
 import { createDiskStore } from './artifacts/disk-store.ts';
 import type { ServiceConfig } from './config.ts';
@@ -17,6 +18,7 @@ export interface RunningServer {
 
 export interface ServerOptions {
   readonly config: ServiceConfig;
+  readonly openFeed?: ((parts: StatusFeedParts) => StatusFeed) | undefined;
   now(): number;
   log(line: string): void;
 }
@@ -26,7 +28,12 @@ export interface ServerOptions {
  *
  * @throws OtaError `port-in-use`, `data-in-use`, `database-failed`, `tls-file-unreadable`
  */
-export async function startServer({ config, now, log }: ServerOptions): Promise<RunningServer> {
+export async function startServer({
+  config,
+  openFeed,
+  now,
+  log,
+}: ServerOptions): Promise<RunningServer> {
   const https = await readTls(config);
   const store = await openStore(config.database);
   let service: Service | undefined;
@@ -34,17 +41,18 @@ export async function startServer({ config, now, log }: ServerOptions): Promise<
   try {
     const artifacts = await createDiskStore(config.artifactFolder);
     await artifacts.sweep(await store.catalog.usedHashes(), now());
-    service = await createService({ store, artifacts, settings: config.settings, now });
+    service = await createService({ store, artifacts, settings: config.settings, openFeed, now });
     const newAdminKey = await firstKey(service);
     const { createApp } = await import('./app.ts');
     app = await createApp(service, { logger: loggerOf(config, log), https });
     const url = await listen(app, config);
     const [running, parts] = [app, service];
+    parts.feed?.start(running.log);
     return {
       url,
       newAdminKey,
       async close() {
-        await running.close();
+        await Promise.all([parts.feed?.stop(), running.close()]);
         await parts.close();
       },
     };

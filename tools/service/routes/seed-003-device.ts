@@ -3,6 +3,7 @@ import { OtaError } from '../../core/errors.ts';
 import { type ReportedStatus, reportedStatuses } from '../../core/fleet/attempt.ts';
 import type { Offer } from '../../core/fleet/offer.ts';
 import type { Snapshot } from '../catalog.ts';
+import { downloadUrl } from '../download-url.ts';
 import { unknownDevice } from '../fleet.ts';
 import type { Service } from '../service.ts';
 import type { ReleaseRow } from '../store/tables.ts';
@@ -116,11 +117,6 @@ export function requireLink(
   if (demanded || link.sig !== undefined) links.verify(release.id, link);
 }
 
-/** Whether download addresses for this model carry a signature. */
-export function needsLink({ settings, catalog }: Service, model: string): boolean {
-  return settings.downloadSecret !== undefined || catalog.current().model(model).auth !== 'open';
-}
-
 function toAnswer(service: Service, offer: Offer, query: CheckQuery, catalog: Snapshot) {
   const row = offer.update ? catalog.releaseRow(offer.release.id) : undefined;
   if (!offer.update || row === undefined) {
@@ -155,19 +151,6 @@ const nothing = {
   checksum_md5: null,
   signature: null,
 };
-
-/** Relative, as in the seed: its devices put the server in front. The model stands there when it is needed. */
-function downloadUrl(service: Service, row: ReleaseRow, device: string, catalog: Snapshot): string {
-  const twins = catalog.releases.filter(
-    (other) => other.version === row.version && other.active === 1,
-  );
-  const query = [
-    ...(twins.length > 1 ? [`device_model=${encodeURIComponent(row.model)}`] : []),
-    ...(needsLink(service, row.model) ? [service.links.sign(row.id, device)] : []),
-  ].join('&');
-  const path = `/api/firmware/download/${encodeURIComponent(row.version)}`;
-  return query === '' ? path : `${path}?${query}`;
-}
 
 function findDownload(
   catalog: Snapshot,

@@ -2,10 +2,11 @@ import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
 import type { ReportedStatus } from '../../core/fleet/attempt.ts';
 import { reportedStatuses, statusOfState } from '../../core/fleet/attempt.ts';
+import { needsLink } from '../download-url.ts';
 import type { Service } from '../service.ts';
 import type { ReleaseRow } from '../store/tables.ts';
 import { buildNumber, chipName, hash, id, nullable, version } from './schemas.ts';
-import { needsLink, requireLink, requireReporter } from './seed-003-device.ts';
+import { requireLink, requireReporter } from './seed-003-device.ts';
 
 interface CheckBody {
   device_id: string;

@@ -10,14 +10,23 @@ export function systemRoutes(
 ): void {
   const schema = (summary: string) => ({ tags: ['system'], summary });
   app.get('/health', { schema: schema('The process lives') }, async () => ({ status: 'healthy' }));
-  app.get('/ready', { schema: schema('The database answers') }, async (_request, reply) => {
-    try {
-      await service.store.history.ping();
-      return { status: 'ready' };
-    } catch {
-      return reply.code(503).send({ status: 'unavailable' });
-    }
-  });
+  app.get(
+    '/ready',
+    { schema: schema('The database answers; whether the broker is connected') },
+    async (_request, reply) => {
+      try {
+        await service.store.history.ping();
+        // Requests are answered without the broker, too.
+        const broker = service.feed?.state().connected;
+        return {
+          status: 'ready',
+          ...(broker === undefined ? {} : { broker: broker ? 'connected' : 'away' }),
+        };
+      } catch {
+        return reply.code(503).send({ status: 'unavailable' });
+      }
+    },
+  );
   app.get(
     '/metrics',
     { schema: schema('Figures: JSON, or Prometheus text') },

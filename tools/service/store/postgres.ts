@@ -1,4 +1,5 @@
 import type { Client, ClientConfig } from 'pg';
+import { createPostgresClaims } from './claims.ts';
 import type { Database } from './database.ts';
 import type { Tables } from './tables.ts';
 
@@ -28,15 +29,17 @@ export async function openPostgres(url: string): Promise<Database> {
   pool.on('error', () => undefined);
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   const listener = createListener(() => new pg.Client(settings));
+  const claims = createPostgresClaims(() => new pg.Client(settings));
   return {
     kind: 'postgres',
     db,
+    claims,
     async announce() {
       await sql`select pg_notify(${channel}, '')`.execute(db);
     },
     listen: listener.start,
     async close() {
-      await listener.stop();
+      await Promise.all([listener.stop(), claims.close()]);
       await db.destroy();
     },
   };

@@ -1,4 +1,5 @@
 import { type CatalogStore, createCatalogStore } from './catalog-store.ts';
+import type { Claims } from './claims.ts';
 import { openDatabase } from './database.ts';
 import { createFleetStore, type FleetStore } from './fleet-store.ts';
 import { createHistoryStore, type HistoryStore } from './history-store.ts';
@@ -9,6 +10,7 @@ export interface Store {
   readonly fleet: FleetStore;
   readonly catalog: CatalogStore;
   readonly history: HistoryStore;
+  readonly claims: Claims;
   /** Calls back when some node changed the catalog. */
   listen(changed: () => void): Promise<void>;
   close(): Promise<void>;
@@ -27,6 +29,7 @@ export async function openStore(url: string): Promise<Store> {
     fleet: createFleetStore(database),
     catalog: createCatalogStore(database),
     history: createHistoryStore(database.db),
+    claims: database.claims,
     listen: database.listen,
     close: database.close,
   };
