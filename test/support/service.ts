@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { StatusFeed, StatusFeedParts } from '../../tools/core/fleet/status-intake.ts';
 import { createApp } from '../../tools/service/app.ts';
 import { createDiskStore } from '../../tools/service/artifacts/disk-store.ts';
 import {
@@ -19,6 +20,7 @@ export interface ServiceOptions {
   readonly database?: string;
   readonly folder?: string;
   readonly now?: () => number;
+  readonly openFeed?: (parts: StatusFeedParts) => StatusFeed;
 }
 
 /** A service for the running test, listening on a free port. */
@@ -33,7 +35,13 @@ export async function startService(options: ServiceOptions = {}) {
     deviceRateLimit: 0,
     ...options.settings,
   };
-  const service = await createService({ store, artifacts, settings, now });
+  const service = await createService({
+    store,
+    artifacts,
+    settings,
+    openFeed: options.openFeed,
+    now,
+  });
   const app = await createApp(service, {});
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   let closed = false;
