@@ -8,6 +8,8 @@ const tsx = resolve(import.meta.dirname, '../../node_modules/tsx/dist/cli.mjs');
 export interface ServiceProcess {
   readonly url: string;
   readonly lines: readonly string[];
+  /** What it was started with. */
+  readonly words: readonly string[];
   /** Ends it at once, as a power loss would. */
   kill(): Promise<void>;
   /** Ends it in order; gives the exit status. */
@@ -19,7 +21,8 @@ export async function startServiceProcess(
   words: readonly string[],
   options: { cwd: string; env?: Record<string, string> },
 ): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [tsx, cli, 'serve', '--port', '0', ...words], {
+  const freePort = words.includes('--port') ? [] : ['--port', '0'];
+  const child = spawn(process.execPath, [tsx, cli, 'serve', ...freePort, ...words], {
     cwd: options.cwd,
     env: { ...process.env, OTA_LOG_LEVEL: 'error', ...options.env },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -38,6 +41,7 @@ export async function startServiceProcess(
   return {
     url,
     lines,
+    words,
     async kill() {
       await signalGroup(child, 'SIGKILL');
     },

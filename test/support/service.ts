@@ -20,6 +20,8 @@ export interface ServiceOptions {
   readonly database?: string;
   readonly folder?: string;
   readonly now?: () => number;
+  /** Default: a free one. */
+  readonly port?: number;
   readonly openFeed?: (parts: StatusFeedParts) => StatusFeed;
 }
 
@@ -43,7 +45,7 @@ export async function startService(options: ServiceOptions = {}) {
     now,
   });
   const app = await createApp(service, {});
-  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const url = await app.listen({ host: '127.0.0.1', port: options.port ?? 0 });
   let closed = false;
   async function close(): Promise<void> {
     if (closed) return;

@@ -136,6 +136,22 @@ describe('a receiver of messages', () => {
     await expect.poll(() => acknowledged(broker.packets)).toEqual([1, 2, 3, 4]);
   });
 
+  it('takes what comes right behind the answer to its connection', async () => {
+    const broker = await scriptedBroker({
+      ...grantingScript(() => undefined),
+      connack: null,
+      onConnect(connection) {
+        const connack: Packet = { cmd: 'connack', sessionPresent: true, reasonCode: 0 };
+        const packets = [connack, message(1), message(2)];
+        connection.sendBytes(
+          Buffer.concat(packets.map((packet) => generate(packet, { protocolVersion: 5 }))),
+        );
+      },
+    });
+    receive(broker.url, async () => undefined);
+    await expect.poll(() => acknowledged(broker.packets)).toEqual([1, 2]);
+  });
+
   it('never acknowledges work that failed, nor what came after it', async () => {
     const broker = await scriptedBroker(
       grantingScript((connection) => {

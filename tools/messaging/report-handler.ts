@@ -112,7 +112,7 @@ function createComplaints(log: FeedLog): (kind: string, topic: string, why: stri
       return;
     }
     passedOver.set(kind, 0);
-    log.warn({ topic, outcome: kind }, `a message ${why}`);
+    log.warn({ topic, outcome: kind, why }, 'a message was not taken');
     setTimeout(() => {
       const more = passedOver.get(kind) ?? 0;
       passedOver.delete(kind);

@@ -70,7 +70,6 @@ export function createFleet(store: Store, catalog: Catalog, now: () => number): 
     parallel: 1,
     run: (decisions) => changeOrRetry(store, decisions).catch(fail),
   });
-  let lookedAtMs = Number.NEGATIVE_INFINITY;
   const touches = createTouches((some) => store.fleet.touch(some));
 
   async function change(decision: FleetDecision): Promise<FleetChange> {
@@ -102,12 +101,13 @@ export function createFleet(store: Store, catalog: Catalog, now: () => number): 
     how: { fallbackModel: string; offers: boolean },
   ): Promise<NewsAnswer> {
     const id = news.deviceId;
-    const nowMs = now();
-    const answer = (record: DeviceRecord | undefined): NewsAnswer =>
+    const answer = (record: DeviceRecord | undefined, nowMs = now()): NewsAnswer =>
       answerNews(touches.apply(record), news, { ...how, catalog: catalog.current(), nowMs });
     if (news.report === undefined) {
       // Most of these say what is known already.
-      const first = answer(await reads.add(id));
+      const known = await reads.add(id);
+      const nowMs = now();
+      const first = answer(known, nowMs);
       if (!isWorthWriting(first)) {
         if (first.record.checkedAtMs === nowMs) touches.add(id, nowMs);
         return first;
@@ -159,11 +159,10 @@ export function createFleet(store: Store, catalog: Catalog, now: () => number): 
     async hear(news, how) {
       const { state } = catalog.current();
       const answer = await takeNews(news, how);
-      // Another node may have published the release a moment ago; a fleet on foreign releases asks all the time.
-      if (answer.outcome !== 'release-unknown' || now() - lookedAtMs < 1000) return answer;
-      lookedAtMs = now();
-      const { state: newest } = await catalog.reload().catch(fail);
-      return newest === state ? answer : takeNews(news, how);
+      if (answer.outcome !== 'release-unknown') return answer;
+      // Another node may have published the release a moment ago: every read brings the catalog up to date.
+      await reads.add(news.deviceId);
+      return catalog.current().state === state ? answer : takeNews(news, how);
     },
     find: async (deviceId) => touches.apply(await reads.add(deviceId)),
     // Somebody wants to see the list now: a long backlog is not worth the wait.

@@ -201,6 +201,30 @@ describe('what comes twice, late or by two ways', () => {
     expect(story.history).toEqual([...update, 'installed>rolled_back']);
   });
 
+  it('does not take the running version back, with an uptime or without', () => {
+    for (const clock of [{}, { uptime_sec: undefined }]) {
+      const story = updated();
+      story.say(40, { ...runsNew, ...clock });
+      story.say(41, { ...written, ...clock });
+      expect(story.record().device.version).toBe('2.0.0');
+    }
+  });
+
+  it('is not seen in what a device does later in the same boot', () => {
+    const story = newsStory();
+    // What confirmed the update was held up for ten minutes.
+    story.say(0, { ...written, uptime_sec: 3625 });
+    story.say(600, runsNew);
+    story.say(990, { status: 1, current_version: '2.0.0', uptime_sec: 990 });
+    story.say(1000, {
+      ...download,
+      available_version: '2.0.0',
+      current_version: '2.0.0',
+      uptime_sec: 1000,
+    });
+    expect(story.history.at(-1)).toBe('new>downloading');
+  });
+
   it('is told from a device that came back without a word and begins anew', () => {
     const story = updated();
     story.say(40, runsNew);

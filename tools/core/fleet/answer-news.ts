@@ -4,7 +4,7 @@ import { isClosedAttempt, judgeReport } from './attempt.ts';
 import { moved, unchanged } from './change.ts';
 import { isMidUpdate, sameDevice } from './check-in.ts';
 import type { Device } from './device.ts';
-import { hasRestarted, isOvertaken, isWork } from './device-clock.ts';
+import { hasRestarted, isFresh, isOvertaken } from './device-clock.ts';
 import { evidenceOf } from './evidence.ts';
 import type { DeviceNews, NewsReport } from './news.ts';
 import type { Attempt, DeviceRecord, FleetCatalog, FleetChange } from './record.ts';
@@ -95,13 +95,14 @@ function isLate(
 ): boolean {
   if (attempt === undefined) return false;
   if (isOvertaken(news, attempt, nowMs)) return true;
-  // At work on what was seen running, from a version that it does not run any more.
+  // On the way to what was seen running already, from a version that it does not run any more.
   const release = catalog.release(attempt.releaseId);
-  if (attempt.state !== 'confirmed' || release === undefined || !isWork(news)) return false;
   const { runs, report } = news;
-  const again = report?.version === undefined || isSameVersion(release.version, report.version);
-  const before = runs === undefined || !isRunning(runs, release);
-  return again && before && hasRestarted(news, attempt, nowMs) !== true;
+  if (attempt.state !== 'confirmed' || !isFresh(attempt, nowMs)) return false;
+  if (release === undefined || report === undefined || runs === undefined) return false;
+  if (report.status === 'failed' || report.status === 'rolled_back') return false;
+  const same = report.version === undefined || isSameVersion(release.version, report.version);
+  return same && !isRunning(runs, release) && hasRestarted(news, attempt, nowMs) !== true;
 }
 
 /** A message that says what runs, and not how an update goes. */

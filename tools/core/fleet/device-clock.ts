@@ -6,8 +6,10 @@ import type { Attempt } from './record.ts';
 type Timed = Pick<DeviceNews, 'uptimeMs' | 'report'>;
 type Moved = Pick<Attempt, 'uptimeMs' | 'updatedAtMs' | 'state'>;
 
-/** No message is longer on its way than this; what seems to be later comes from another boot. */
-const longestWayMs = 2 * 60_000;
+/** Messages of one device that come by different ways come within this time, however late all of them are. */
+const apartMs = 2 * 60_000;
+/** By so much the end of an attempt may have been late, and the next message not. */
+const latenessMs = 30_000;
 /** Clocks of devices, and the ways of messages, differ by this much. */
 const slackMs = 1000;
 /** The same over a long time. */
@@ -19,16 +21,21 @@ const driftMs = 60_000;
  */
 export function isOvertaken(news: Timed, attempt: Moved, nowMs: number): boolean {
   if (news.uptimeMs === undefined || attempt.uptimeMs === undefined) return false;
-  const ended = isClosedAttempt(attempt.state) && isWork(news);
-  const earlierMs = attempt.uptimeMs - news.uptimeMs;
   const agoMs = nowMs - attempt.updatedAtMs;
-  // Up for longer than anything that came after the attempt's end can be: from before the restart.
-  if (earlierMs < 0) return ended && -earlierMs - agoMs > longestWayMs;
+  const earlierMs = attempt.uptimeMs - news.uptimeMs;
+  if (Math.max(agoMs, agoMs + earlierMs) > apartMs) return false;
+  const ended = isClosedAttempt(attempt.state);
+  // Up for longer than the device can be since its restart: from before it.
+  if (earlierMs < 0) return ended && -earlierMs - agoMs > latenessMs;
   // Some devices count whole seconds only; within one, nothing begins again after its end.
-  if (earlierMs === 0) return ended;
-  if (agoMs + earlierMs > longestWayMs) return false;
+  if (earlierMs === 0) return ended && isWork(news);
   // A boot that began after the attempt moved is another one.
   return news.uptimeMs > agoMs + slackMs;
+}
+
+/** Whether an attempt has moved so lately that older messages may still come. */
+export function isFresh(attempt: Moved, nowMs: number): boolean {
+  return nowMs - attempt.updatedAtMs <= apartMs;
 }
 
 /**
@@ -45,6 +52,6 @@ export function hasRestarted(news: Timed, attempt: Moved, nowMs: number): boolea
 }
 
 /** Whether a message is about an update that has not ended, and would begin another one after an end. */
-export function isWork({ report }: Timed): boolean {
+function isWork({ report }: Timed): boolean {
   return report !== undefined && !['success', 'failed', 'rolled_back'].includes(report.status);
 }

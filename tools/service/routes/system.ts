@@ -14,16 +14,14 @@ export function systemRoutes(
     '/ready',
     { schema: schema('The database answers; whether the broker is connected') },
     async (_request, reply) => {
+      // Requests are answered without the broker, too.
+      const connected = service.feed?.state().connected;
+      const broker = connected === undefined ? {} : { broker: connected ? 'connected' : 'away' };
       try {
         await service.store.history.ping();
-        // Requests are answered without the broker, too.
-        const broker = service.feed?.state().connected;
-        return {
-          status: 'ready',
-          ...(broker === undefined ? {} : { broker: broker ? 'connected' : 'away' }),
-        };
+        return { status: 'ready', ...broker };
       } catch {
-        return reply.code(503).send({ status: 'unavailable' });
+        return reply.code(503).send({ status: 'unavailable', ...broker });
       }
     },
   );

@@ -27,6 +27,8 @@ export async function openPostgres(url: string): Promise<Database> {
   const pool = new pg.Pool({ ...settings, max: 10 });
   // An idle connection that breaks is replaced at the next query.
   pool.on('error', () => undefined);
+  // One that breaks between two statements of a transaction fails the next of them, and must not end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   const listener = createListener(() => new pg.Client(settings));
   const claims = createPostgresClaims(() => new pg.Client(settings));

@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
-import type { IConnackPacket, ISubscription, Packet } from 'mqtt-packet';
+import type { IConnackPacket, IPublishPacket, ISubscription, Packet } from 'mqtt-packet';
 import { createAcknowledger } from './acknowledger.ts';
 import { noAnswer, UnsupportedVersion } from './client-failure.ts';
+import type { OversizePublish } from './oversize.ts';
 import { reason, reasonOfReturnCode, refusal } from './reasons.ts';
 import { createWire, type Wire, type WireEnd, type WireOptions } from './receiver-wire.ts';
 
@@ -138,13 +139,9 @@ function createSession(
   const publish = createPublisher(wire, options.peer, ids, properties?.receiveMaximum);
   const receive = (message: ReceivedMessage, messageId: number | undefined): void =>
     acknowledger.add(messageId, handle(message, { publish }, ending.signal));
-  wire.onPublish(({ topic, payload, retain, qos, messageId }) => {
-    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-    receive({ topic, payload: bytes, retained: retain }, qos === 0 ? undefined : messageId);
-  });
-  wire.onOversize(({ topic, messageId, bytes }) => {
-    const payload = Buffer.alloc(0);
-    receive({ topic, payload, retained: false, oversizeBytes: bytes }, messageId);
+  wire.onMessage(({ kind, packet }) => {
+    const messageId = packet.qos === 0 ? undefined : packet.messageId;
+    receive(kind === 'whole' ? wholeOf(packet) : oversizeOf(packet), messageId);
   });
   // MQTT 5 §3.2.2.3.14: the server's value counts.
   wire.keepAlive(properties?.serverKeepAlive ?? options.keepaliveSeconds);
@@ -181,6 +178,15 @@ function createSession(
       await ended;
     },
   };
+}
+
+function wholeOf({ topic, payload, retain }: IPublishPacket): ReceivedMessage {
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+  return { topic, payload: bytes, retained: retain };
+}
+
+function oversizeOf({ topic, bytes }: OversizePublish): ReceivedMessage {
+  return { topic, payload: Buffer.alloc(0), retained: false, oversizeBytes: bytes };
 }
 
 /** Packet identifiers (MQTT 5 §2.2.1). */

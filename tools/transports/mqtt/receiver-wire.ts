@@ -23,6 +23,11 @@ export interface WireEnd {
   readonly takenOver: boolean;
 }
 
+/** A message as it came, or what is left of one that was too large. */
+export type WireMessage =
+  | { readonly kind: 'whole'; readonly packet: IPublishPacket }
+  | { readonly kind: 'oversize'; readonly packet: OversizePublish };
+
 /** Packets over a stream: questions and their answers, and messages in between. */
 export interface Wire {
   send(packet: Packet): void;
@@ -34,8 +39,8 @@ export interface Wire {
   ): Promise<Extract<Packet, { cmd: Command }>>;
   /** Resolves when the broker has read everything that was sent before. */
   ping(): Promise<void>;
-  onPublish(handle: (packet: IPublishPacket) => void): void;
-  onOversize(handle: (packet: OversizePublish) => void): void;
+  /** Messages in their order; those that come before anybody asks, right behind CONNACK, wait. */
+  onMessage(handle: (message: WireMessage) => void): void;
   /** Nothing is read while it is paused. */
   pause(paused: boolean): void;
   /** Sends the last packet after all that was written, and waits for the other side to hang up. */
@@ -59,17 +64,15 @@ export async function createWire(options: WireOptions): Promise<Wire> {
   const write = (bytes: Buffer): void => {
     if (!life.over()) stream.write(bytes);
   };
-  const handlers = {
-    publish: (_packet: IPublishPacket): void => undefined,
-    oversize: (_packet: OversizePublish): void => undefined,
-  };
+  const early: WireMessage[] = [];
+  let deliver = (message: WireMessage): void => void early.push(message);
   listen({
     stream,
     decoder: parser({ protocolVersion: version }),
     options,
     life,
     answers,
-    handlers,
+    deliver: (message) => deliver(message),
   });
   const ping = async (): Promise<void> => {
     const answered = answers.wait('pingresp', 0);
@@ -83,11 +86,9 @@ export async function createWire(options: WireOptions): Promise<Wire> {
     acknowledge: (messageIds) => write(pubacks(messageIds)),
     answer: answers.wait,
     ping,
-    onPublish(handle) {
-      handlers.publish = handle;
-    },
-    onOversize(handle) {
-      handlers.oversize = handle;
+    onMessage(handle) {
+      deliver = handle;
+      for (const message of early.splice(0)) handle(message);
     },
     pause(paused) {
       if (paused) stream.pause();
@@ -96,8 +97,7 @@ export async function createWire(options: WireOptions): Promise<Wire> {
     end(packet) {
       if (life.over()) return;
       // What still comes is not acknowledged, and comes again.
-      handlers.publish = () => undefined;
-      handlers.oversize = () => undefined;
+      deliver = () => undefined;
       stream.resume();
       stream.end(encode(packet));
       life.every(partingMs, () => life.fail(closedByPeer(peer)));
@@ -204,18 +204,15 @@ interface Listening {
   readonly options: WireOptions;
   readonly life: Life;
   readonly answers: Answers;
-  readonly handlers: {
-    publish(packet: IPublishPacket): void;
-    oversize(packet: OversizePublish): void;
-  };
+  deliver(message: WireMessage): void;
 }
 
-function listen({ stream, decoder, options, life, answers, handlers }: Listening): void {
+function listen({ stream, decoder, options, life, answers, deliver }: Listening): void {
   const { peer } = options;
   const filter = createOversizeFilter(
     options.largestMessageBytes,
     (bytes) => void decoder.parse(bytes),
-    (packet) => handlers.oversize(packet),
+    (packet) => deliver({ kind: 'oversize', packet }),
   );
   stream.on('data', (bytes: Buffer) => {
     life.touch();
@@ -227,7 +224,7 @@ function listen({ stream, decoder, options, life, answers, handlers }: Listening
   decoder.on('error', (error) => life.fail(notMqtt(peer, error)));
   decoder.on('packet', (packet) => {
     if (life.over()) return;
-    if (packet.cmd === 'publish') handlers.publish(packet);
+    if (packet.cmd === 'publish') deliver({ kind: 'whole', packet });
     else if (packet.cmd === 'disconnect') {
       const code = packet.reasonCode ?? 0;
       const words = packet.properties?.reasonString;
