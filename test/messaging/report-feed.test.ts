@@ -10,7 +10,7 @@ import {
   testImage,
   testUpdateServer,
 } from '../support/fleet.ts';
-import { findClosedPort } from '../support/peers.ts';
+import { findFreePort } from '../support/peers.ts';
 import { reportTopics, startListeningService } from '../support/report-feed.ts';
 import type { ServiceOptions } from '../support/service.ts';
 
@@ -92,7 +92,7 @@ describe('a virtual fleet that is updated over MQTT', () => {
 
 describe('an edge device', () => {
   async function scene(options: { model?: string; rollout?: object } = {}) {
-    const port = await findClosedPort();
+    const port = await findFreePort();
     const publicUrl = `http://127.0.0.1:${port}`;
     const { broker, service } = await listening({ port, settings: { publicUrl } });
     await service.upload('2.0.0', testImage('2.0.0'));
@@ -240,7 +240,7 @@ describe('a device', () => {
 
 describe('a service whose broker is away', () => {
   it('answers requests, says so, and listens as soon as the broker is there', async () => {
-    const port = await findClosedPort();
+    const port = await findFreePort();
     const service = await startListeningService(`mqtt://127.0.0.1:${port}`);
     await expect.poll(() => service.lines.length).toBeGreaterThan(0);
     expect(service.lines[0]).toMatchObject({

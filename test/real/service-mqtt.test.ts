@@ -21,7 +21,7 @@ import {
   testImage,
   testUpdateServer,
 } from '../support/fleet.ts';
-import { findClosedPort } from '../support/peers.ts';
+import { findFreePort } from '../support/peers.ts';
 import { type MosquittoOptions, startMosquitto } from '../support/real-mosquitto.ts';
 import { type RealPostgres, startPostgres } from '../support/real-postgres.ts';
 import { adminKey, clientOf } from '../support/service.ts';
@@ -308,7 +308,7 @@ describe('devices at Mosquitto, with two nodes', () => {
 describe('edge devices at Mosquitto', () => {
   it('are told of a canary, and updated as it is raised', async () => {
     const broker = await mosquitto();
-    const port = String(await findClosedPort());
+    const port = String(await findFreePort());
     const node = await start(
       ...['--mqtt-broker', broker.url, '--port', port],
       ...['--public-url', `http://127.0.0.1:${port}`],

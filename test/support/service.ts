@@ -3,14 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { StatusFeed, StatusFeedParts } from '../../tools/core/fleet/status-intake.ts';
-import { createApp } from '../../tools/service/app.ts';
+import { createApp, type Patience } from '../../tools/service/app.ts';
+import type { ArtifactStore } from '../../tools/service/artifacts/artifact-store.ts';
 import { createDiskStore } from '../../tools/service/artifacts/disk-store.ts';
 import {
   createService,
   defaultSettings,
   type ServiceSettings,
 } from '../../tools/service/service.ts';
-import { openStore } from '../../tools/service/store/store.ts';
+import { openStore, type Store } from '../../tools/service/store/store.ts';
 
 export const adminKey = 'test-key-of-an-administrator';
 
@@ -18,19 +19,24 @@ export interface ServiceOptions {
   readonly settings?: Partial<ServiceSettings>;
   /** Default: SQLite in a folder of its own. */
   readonly database?: string;
+  /** An open one; the service closes it. */
+  readonly store?: Store;
+  readonly artifacts?: ArtifactStore;
   readonly folder?: string;
   readonly now?: () => number;
   /** Default: a free one. */
   readonly port?: number;
   readonly openFeed?: (parts: StatusFeedParts) => StatusFeed;
+  readonly patience?: Patience;
 }
 
 /** A service for the running test, listening on a free port. */
 export async function startService(options: ServiceOptions = {}) {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'ota-service-')));
   const now = options.now ?? Date.now;
-  const store = await openStore(options.database ?? `sqlite:${join(folder, 'ota.db')}`);
-  const artifacts = await createDiskStore(join(folder, 'artifacts'));
+  const store =
+    options.store ?? (await openStore(options.database ?? `sqlite:${join(folder, 'ota.db')}`));
+  const artifacts = options.artifacts ?? (await createDiskStore(join(folder, 'artifacts')));
   const settings = {
     ...defaultSettings,
     apiKey: adminKey,
@@ -44,7 +50,8 @@ export async function startService(options: ServiceOptions = {}) {
     openFeed: options.openFeed,
     now,
   });
-  const app = await createApp(service, {});
+  const { patience } = options;
+  const app = await createApp(service, patience === undefined ? {} : { patience });
   const url = await app.listen({ host: '127.0.0.1', port: options.port ?? 0 });
   let closed = false;
   async function close(): Promise<void> {
@@ -98,6 +105,11 @@ export function clientOf(url: string) {
         { device_id: id, firmware_version: version, status, ...more },
         {},
       ),
+    async download(version: string): Promise<Buffer> {
+      const response = await fetch(`${url}/api/firmware/download/${version}`);
+      if (!response.ok) throw new Error(`download of ${version}: ${response.status}`);
+      return Buffer.from(await response.arrayBuffer());
+    },
     async upload(version: string, bytes: Uint8Array, query = '') {
       const form = new FormData();
       form.append('file', new Blob([bytes as Uint8Array<ArrayBuffer>]), 'firmware.bin');

@@ -3,6 +3,7 @@ import configSchema from '../../schemas/service.schema.json' with { type: 'json'
 import { OtaError } from '../core/errors.ts';
 import { defineSchema, formatProblem } from '../core/schema.ts';
 import { type MqttConfig, mqttVariables, parseMqttConfig } from './mqtt-config.ts';
+import { parseProxies } from './proxies.ts';
 import { defaultSettings, type ServiceSettings } from './service.ts';
 import { requireStrongSecret } from './tokens.ts';
 
@@ -75,6 +76,12 @@ export function parseServiceConfig(
     throw new OtaError('service-config-invalid', 'TLS needs a certificate and a key', {
       hint: 'Give both --tls-cert and --tls-key.',
     });
+  if (clientCa !== undefined && cert === undefined)
+    throw new OtaError('service-config-invalid', 'client certificates need TLS', {
+      hint: 'Give --tls-cert and --tls-key with --tls-client-ca.',
+    });
+  const trustedProxies = (values.trusted_proxies as string[] | undefined) ?? [];
+  parseProxies(trustedProxies);
   return {
     host: text('host') ?? '127.0.0.1',
     port: number('port', 8080),
@@ -95,7 +102,7 @@ export function parseServiceConfig(
       deviceRateLimit: number('device_rate_limit', defaultSettings.deviceRateLimit),
       addressRateLimit: number('address_rate_limit', defaultSettings.addressRateLimit),
       mqttModel: text('mqtt_model'),
-      trustedProxies: (values.trusted_proxies as string[] | undefined) ?? [],
+      trustedProxies,
     },
   };
 }

@@ -2,15 +2,15 @@ import type { Snapshot } from './catalog.ts';
 import type { Service } from './service.ts';
 import type { ReleaseRow } from './store/tables.ts';
 
-/** Whether download addresses for this model carry a signature. */
-export function needsLink(
+/** Where devices must show who they are, download addresses are signed. */
+export function demandsLink(
   { settings, catalog }: Pick<Service, 'settings' | 'catalog'>,
   model: string,
 ): boolean {
   return settings.downloadSecret !== undefined || catalog.current().model(model).auth !== 'open';
 }
 
-/** Relative, as in the seed: its devices put the server in front. The model stands there when it is needed. */
+/** Relative, as in seed 003: its devices put the server in front. The model stands there when it is needed. */
 export function downloadUrl(
   service: Pick<Service, 'settings' | 'catalog' | 'links'>,
   row: ReleaseRow,
@@ -22,7 +22,7 @@ export function downloadUrl(
   );
   const query = [
     ...(twins.length > 1 ? [`device_model=${encodeURIComponent(row.model)}`] : []),
-    ...(needsLink(service, row.model) ? [service.links.sign(row.id, device)] : []),
+    ...(demandsLink(service, row.model) ? [service.links.sign(row.id, device)] : []),
   ].join('&');
   const path = `/api/firmware/download/${encodeURIComponent(row.version)}`;
   return query === '' ? path : `${path}?${query}`;

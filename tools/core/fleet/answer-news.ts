@@ -1,15 +1,15 @@
 import { OtaError } from '../errors.ts';
-import { compareVersions, isSemanticVersion } from '../version.ts';
 import { isClosedAttempt, judgeReport } from './attempt.ts';
 import { moved, unchanged } from './change.ts';
 import { isMidUpdate, sameDevice } from './check-in.ts';
-import type { Device } from './device.ts';
-import { hasRestarted, isFresh, isOvertaken } from './device-clock.ts';
+import { hasRestarted } from './device-clock.ts';
 import { evidenceOf } from './evidence.ts';
+import { momentOf } from './moment.ts';
 import type { DeviceNews, NewsReport } from './news.ts';
 import type { Attempt, DeviceRecord, FleetCatalog, FleetChange } from './record.ts';
-import { isRunning, type ReleaseFacts } from './release-facts.ts';
+import type { ReleaseFacts } from './release-facts.ts';
 import { answerReport } from './report.ts';
+import { isCheck, isLate, isSighting, seenRecord, targetOf } from './seen.ts';
 import { tellUpdate } from './tell-update.ts';
 
 /** What became of a message. */
@@ -28,6 +28,9 @@ export type NewsOutcome =
 
 export interface NewsAnswer extends FleetChange {
   readonly outcome: NewsOutcome;
+  /** The device was heard of just now, and whether that is as good as a check. */
+  readonly heard: boolean;
+  readonly checked: boolean;
   readonly detail?: string;
   /** The release that the device is to be told of now. */
   readonly tell?: ReleaseFacts;
@@ -42,9 +45,6 @@ export interface NewsContext {
   readonly offers: boolean;
 }
 
-/** A version that nobody has said yet. */
-export const unknownVersion = 'unknown';
-
 /**
  * Takes a message of a device into account: registers it, draws the conclusions from what it runs, takes its report,
  * and chooses what it is to be told.
@@ -55,17 +55,18 @@ export function answerNews(
   context: NewsContext,
 ): NewsAnswer {
   const { catalog, nowMs } = context;
-  if (record !== undefined && isLate(record, news, context)) {
-    return { record, deviceChanged: false, attempts: [], moves: [], outcome: 'overtaken' };
+  const moment = momentOf(record, nowMs);
+  if (record !== undefined && isLate(record, news, catalog, moment)) {
+    return { ...unchanged(record), outcome: 'overtaken', heard: false, checked: false };
   }
-  const seen = seenRecord(record, news, context);
+  const seen = seenRecord(record, news, context.fallbackModel, moment);
   const target = targetOf(seen, news.report, catalog);
-  const proved = evidenceOf(seen, news, target, catalog, nowMs);
+  const proved = evidenceOf(seen, news, target, catalog, moment);
   const proof = proved === undefined ? unchanged(seen) : moved(seen, [proved]);
   const reported = takeReport(proof.record, news, target, context);
   const asks = context.offers && news.asks === true && isSighting(news);
   const asked: FleetChange & { tell?: ReleaseFacts } = asks
-    ? tellUpdate(reported.record, catalog, nowMs)
+    ? tellUpdate(reported.record, catalog, momentOf(reported.record, nowMs))
     : unchanged(reported.record);
   const moves = [...proof.moves, ...reported.moves, ...asked.moves];
   const { device, attempt, checkedAtMs } = asked.record;
@@ -82,92 +83,11 @@ export function answerNews(
     deviceChanged,
     record: asked.record,
     outcome: reported.outcome === 'repeated' && worthIt ? 'taken' : reported.outcome,
+    heard: !news.retained,
+    checked: isCheck(news, record?.attempt, moment),
     ...(reported.detail === undefined ? {} : { detail: reported.detail }),
     ...(asked.tell === undefined ? {} : { tell: asked.tell }),
   };
-}
-
-/** Whether a message tells of something that is over. */
-function isLate(
-  { attempt }: DeviceRecord,
-  news: DeviceNews,
-  { catalog, nowMs }: NewsContext,
-): boolean {
-  if (attempt === undefined) return false;
-  if (isOvertaken(news, attempt, nowMs)) return true;
-  // On the way to what was seen running already, from a version that it does not run any more.
-  const release = catalog.release(attempt.releaseId);
-  const { runs, report } = news;
-  if (attempt.state !== 'confirmed' || !isFresh(attempt, nowMs)) return false;
-  if (release === undefined || report === undefined || runs === undefined) return false;
-  if (report.status === 'failed' || report.status === 'rolled_back') return false;
-  const same = report.version === undefined || isSameVersion(release.version, report.version);
-  return same && !isRunning(runs, release) && hasRestarted(news, attempt, nowMs) !== true;
-}
-
-/** A message that says what runs, and not how an update goes. */
-function isSighting(news: DeviceNews): boolean {
-  return news.report === undefined && news.runs !== undefined && !news.retained;
-}
-
-/**
- * Whether a message is as good as a check: the device is not at work on an update any more. Devices that are told to
- * update go on saying what they run in the middle of it.
- */
-function isCheck(news: DeviceNews, attempt: Attempt | undefined, nowMs: number): boolean {
-  if (!isSighting(news)) return false;
-  if (news.asks !== true || attempt === undefined || !isMidUpdate(attempt)) return true;
-  return hasRestarted(news, attempt, nowMs) === true;
-}
-
-function seenRecord(
-  record: DeviceRecord | undefined,
-  news: DeviceNews,
-  { fallbackModel, nowMs }: NewsContext,
-): DeviceRecord {
-  const before = record?.device;
-  const { runs } = news;
-  const device: Device = {
-    id: news.deviceId,
-    model: news.model ?? before?.model ?? fallbackModel,
-    version: runs?.version ?? before?.version ?? unknownVersion,
-    build: runs === undefined ? before?.build : runs.build,
-    imageSha256:
-      runs === undefined || runs.version === before?.version
-        ? (runs?.imageSha256 ?? before?.imageSha256)
-        : runs.imageSha256,
-    chip: before?.chip,
-    groups: before?.groups ?? [],
-    setbacks: before?.setbacks ?? {},
-  };
-  return {
-    device,
-    attempt: record?.attempt,
-    lastSeenAtMs: news.retained ? (record?.lastSeenAtMs ?? nowMs) : nowMs,
-    checkedAtMs: isCheck(news, record?.attempt, nowMs) ? nowMs : (record?.checkedAtMs ?? 0),
-    createdAtMs: record?.createdAtMs ?? nowMs,
-  };
-}
-
-/** The release that a report is about: the attempt's own among several builds of a version. */
-function targetOf(
-  { device, attempt }: DeviceRecord,
-  report: NewsReport | undefined,
-  catalog: FleetCatalog,
-): ReleaseFacts | undefined {
-  if (report === undefined) return;
-  const own = attempt === undefined ? undefined : catalog.release(attempt.releaseId);
-  const { version } = report;
-  if (version === undefined) return own;
-  const candidates = catalog
-    .releasesOf(device.model)
-    .filter((release) => isSameVersion(release.version, version));
-  return candidates.find(({ id }) => id === own?.id) ?? candidates[0];
-}
-
-/** Firmware may call 1.2.0 what was published as v1.2.0. */
-function isSameVersion(a: string, b: string): boolean {
-  return a === b || (isSemanticVersion(a) && isSemanticVersion(b) && compareVersions(a, b) === 0);
 }
 
 interface Step extends FleetChange {
@@ -195,18 +115,18 @@ function takeReport(
   }
   if (news.retained && (own === undefined || isClosedAttempt(own.state)))
     return nothing('repeated');
-  const restarted = attempt !== undefined && hasRestarted(news, attempt, nowMs) === true;
+  const moment = momentOf(record, nowMs);
+  const restarted = attempt !== undefined && hasRestarted(news, attempt, moment) === true;
   try {
-    const { checkedAtMs } = record;
     const change = answerReport(
-      mayBegin ? record : { ...record, checkedAtMs: 0 },
-      { ...report, uptimeMs, release, restarted: restarted && mayBegin },
+      record,
+      { ...report, uptimeMs, release, restarted, continues: !mayBegin },
       catalog,
       nowMs,
     );
     return {
       ...change,
-      record: { ...change.record, checkedAtMs },
+      record: { ...change.record, lastSeenAtMs: record.lastSeenAtMs },
       outcome: change.attempts.length > 0 ? 'taken' : 'repeated',
     };
   } catch (error) {

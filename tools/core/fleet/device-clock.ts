@@ -1,4 +1,5 @@
 import { isClosedAttempt } from './attempt.ts';
+import type { Moment } from './moment.ts';
 import type { DeviceNews } from './news.ts';
 import type { Attempt } from './record.ts';
 
@@ -19,9 +20,9 @@ const driftMs = 60_000;
  * Whether a message was sent before what is known of the attempt already: messages of one device may come by different
  * nodes, or once more after a node has died. Without uptimes nothing can be told.
  */
-export function isOvertaken(news: Timed, attempt: Moved, nowMs: number): boolean {
+export function isOvertaken(news: Timed, attempt: Moved, { atMs }: Moment): boolean {
   if (news.uptimeMs === undefined || attempt.uptimeMs === undefined) return false;
-  const agoMs = nowMs - attempt.updatedAtMs;
+  const agoMs = atMs - attempt.updatedAtMs;
   const earlierMs = attempt.uptimeMs - news.uptimeMs;
   if (Math.max(agoMs, agoMs + earlierMs) > apartMs) return false;
   const ended = isClosedAttempt(attempt.state);
@@ -34,8 +35,8 @@ export function isOvertaken(news: Timed, attempt: Moved, nowMs: number): boolean
 }
 
 /** Whether an attempt has moved so lately that older messages may still come. */
-export function isFresh(attempt: Moved, nowMs: number): boolean {
-  return nowMs - attempt.updatedAtMs <= apartMs;
+export function isFresh(attempt: Moved, { atMs }: Moment): boolean {
+  return atMs - attempt.updatedAtMs <= apartMs;
 }
 
 /**
@@ -43,9 +44,9 @@ export function isFresh(attempt: Moved, nowMs: number): boolean {
  *
  * @param news not overtaken
  */
-export function hasRestarted(news: Timed, attempt: Moved, nowMs: number): boolean | undefined {
+export function hasRestarted(news: Timed, attempt: Moved, { atMs }: Moment): boolean | undefined {
   if (news.uptimeMs === undefined) return;
-  const bootedAtMs = nowMs - news.uptimeMs;
+  const bootedAtMs = atMs - news.uptimeMs;
   if (attempt.uptimeMs === undefined) return bootedAtMs > attempt.updatedAtMs - driftMs;
   if (news.uptimeMs < attempt.uptimeMs || bootedAtMs > attempt.updatedAtMs - slackMs) return true;
   return bootedAtMs > attempt.updatedAtMs - attempt.uptimeMs + driftMs;

@@ -1,5 +1,6 @@
 import { isClosedAttempt, judgeCheck } from './attempt.ts';
 import { hasRestarted } from './device-clock.ts';
+import type { Moment } from './moment.ts';
 import { moveAttempt } from './move.ts';
 import type { DeviceNews } from './news.ts';
 import type { Attempt, DeviceRecord, FleetCatalog, Move } from './record.ts';
@@ -19,23 +20,23 @@ export function evidenceOf(
   news: DeviceNews,
   target: ReleaseFacts | undefined,
   catalog: FleetCatalog,
-  nowMs: number,
+  moment: Moment,
 ): Move | undefined {
   const { attempt, device } = record;
   if (attempt === undefined || news.runs === undefined || news.onTrial === true) return;
   const release = catalog.release(attempt.releaseId);
   if (release === undefined) return;
-  const restarted = hasRestarted(news, attempt, nowMs);
+  const restarted = hasRestarted(news, attempt, moment);
   if (!tellsOfTheEnd(news, attempt, target, restarted)) return;
   const runs = isRunning(device, release);
-  const settled = runs && nowMs - attempt.updatedAtMs >= settledMs;
+  const settled = runs && moment.atMs - attempt.updatedAtMs >= settledMs;
   if (restarted === false && !settled) return;
   if (news.retained && !(runs && isOpen(attempt))) return;
   const cameBack = device.version === attempt.fromVersion && device.build === attempt.fromBuild;
   const to = judgeCheck(attempt.state, runs, cameBack);
   if (to === undefined) return;
   const detail = `runs ${device.version}${device.build === undefined ? '' : ` build ${device.build}`}`;
-  const moved = moveAttempt(attempt, to, { uptimeMs: news.uptimeMs }, catalog, nowMs);
+  const moved = moveAttempt(attempt, to, { uptimeMs: news.uptimeMs }, catalog, moment);
   return { attempt: moved, from: attempt.state, to, source: 'check', detail };
 }
 

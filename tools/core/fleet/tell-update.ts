@@ -1,6 +1,7 @@
 import { isClosedAttempt } from './attempt.ts';
 import { moved, unchanged } from './change.ts';
 import { makeOffer } from './check-in.ts';
+import type { Moment } from './moment.ts';
 import { beginAttempt } from './move.ts';
 import type { Attempt, DeviceRecord, FleetCatalog, FleetChange } from './record.ts';
 import type { ReleaseFacts } from './release-facts.ts';
@@ -17,20 +18,20 @@ const tryAgainMs = 60 * 60_000;
 export function tellUpdate(
   record: DeviceRecord,
   catalog: FleetCatalog,
-  nowMs: number,
+  moment: Moment,
 ): FleetChange & { readonly tell?: ReleaseFacts } {
-  const { offer, moves, attempt } = makeOffer(record.device, record.attempt, catalog, nowMs);
+  const { offer, moves, attempt } = makeOffer(record.device, record.attempt, catalog, moment);
   const made = moves.length === 0 ? unchanged(record) : moved(record, moves);
   if (!offer.update || attempt?.releaseId !== offer.release.id) return made;
   const tell = offer.release;
   if (moves.at(-1)?.to === 'pending') return { ...made, tell };
   const waitMs = pauseAfter(attempt);
-  if (waitMs === undefined || nowMs - attempt.updatedAtMs < waitMs) return made;
+  if (waitMs === undefined || moment.atMs - attempt.updatedAtMs < waitMs) return made;
   if (attempt.state === 'pending') {
-    const again = { ...attempt, updatedAtMs: nowMs };
+    const again = { ...attempt, updatedAtMs: moment.atMs };
     return { ...made, attempts: [again], record: { ...record, attempt: again }, tell };
   }
-  const fresh = beginAttempt(record.device, tell.id, offer.rollout?.id, nowMs);
+  const fresh = beginAttempt(record.device, tell.id, offer.rollout?.id, moment);
   const move = { attempt: fresh, from: undefined, to: 'pending', source: 'offer' } as const;
   return { ...moved(record, [{ ...move, detail: 'once more' }]), tell };
 }
