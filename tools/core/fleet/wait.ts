@@ -1,5 +1,5 @@
 import type { CommandAction } from './command.ts';
-import type { DeviceState, DeviceStatus } from './status.ts';
+import { type DeviceState, type DeviceStatus, exactUptimeS } from './status.ts';
 import { judge, judgeKept } from './verdict.ts';
 
 /** What was asked of the devices, and when. All times are milliseconds of one clock, ours. */
@@ -170,13 +170,6 @@ function namesNewVersion(
   const known = writtenAtMs !== undefined && highestUptimeS >= 0 && oldVersion !== undefined;
   if (!known || state === 'success' || currentVersion === undefined) return false;
   return currentVersion === targetVersion && currentVersion !== oldVersion;
-}
-
-/** Firmware of the seed sends its uptime in microseconds, too, as `timestamp_us`. */
-function exactUptimeS({ uptimeS, timestampUs }: DeviceStatus): number | undefined {
-  if (uptimeS === undefined || timestampUs === undefined) return uptimeS;
-  const exact = timestampUs / 1e6;
-  return exact >= uptimeS && exact < uptimeS + 1 ? exact : uptimeS;
 }
 
 const working: readonly DeviceState[] = [
