@@ -94,6 +94,28 @@ describe('waiting for an update', () => {
     });
   });
 
+  it('ends well also when the last messages come late, all at once', () => {
+    const late = [
+      { ...old, state: 'installing' as const, uptimeS: 3610, at: 60 },
+      { ...old, state: 'success' as const, uptimeS: 3611, at: 60 },
+      { ...running, uptimeS: 40, at: 60 },
+    ];
+    expect(play([{ ...downloading, uptimeS: 3602 }, ...late]).outcome?.kind).toBe('updated');
+    expect(play([retainedIdle, ...late]).outcome?.kind).toBe('updated');
+    const back = { ...old, uptimeS: 40, at: 60 };
+    const unsaid = play([{ ...downloading, uptimeS: 3602 }, ...late.slice(0, 2), back]);
+    expect(unsaid.outcome?.kind).toBe('rolled_back');
+  });
+
+  it('does not take a repeated message from before for a reboot, late or not', () => {
+    const start = { ...downloading, uptimeS: 3602 };
+    const installing = { ...old, state: 'installing' as const, uptimeS: 3610, at: 10 };
+    const repeated = { ...old, uptimeS: 3605 };
+    for (const at of [10, 60, 3000]) {
+      expect(play([start, installing, { ...repeated, at }]).outcome).toBeUndefined();
+    }
+  });
+
   it('does not take the word "success" before the reboot for it', () => {
     expect(play([downloading, written]).outcome).toBeUndefined();
     const early = { ...written, currentVersion: '2.0.0' };

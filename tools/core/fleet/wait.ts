@@ -56,8 +56,10 @@ export interface DeviceWait {
   readonly offeredVersion?: string;
   /** It was seen at work since the command. */
   readonly worked: boolean;
-  /** When it was first seen to have written, or to be writing, the new image. */
+  /** When it wrote, or began to write, the new image: by its uptime when it gives one, else when we heard of it. */
   readonly writtenAtMs?: number;
+  /** Before this it has booted: of all its messages since, the one that was least late says so. */
+  readonly bootedByMs?: number;
   /** It runs from a boot that began after the image was written, or after the command while none was. */
   readonly rebooted: boolean;
   /** Boots that cost the work done so far, such as a power cut in the middle of a download. */
@@ -193,6 +195,7 @@ function track(wait: DeviceWait, seen: SeenStatus, expectation: Expectation): De
     (status.state === 'installing' || (status.state === 'success' && !seenRebooted));
   const rebooted = seenRebooted && !writes;
   const uptimeS = exactUptimeS(status) ?? -1;
+  const bootedByMs = bootOf(wait, seen, reboots);
   const oldVersion = wait.oldVersion ?? (rebooted ? undefined : status.currentVersion);
   const offered = status.availableVersion ?? wait.offeredVersion;
   return {
@@ -205,8 +208,29 @@ function track(wait: DeviceWait, seen: SeenStatus, expectation: Expectation): De
     highestUptimeS: reboots || writes ? uptimeS : Math.max(wait.highestUptimeS, uptimeS),
     ...(oldVersion === undefined ? {} : { oldVersion }),
     ...(offered === undefined ? {} : { offeredVersion: offered }),
-    ...(writes ? { writtenAtMs: receivedAtMs } : {}),
+    ...(bootedByMs === undefined ? {} : { bootedByMs }),
+    // Messages that a broken connection has kept back come all at once: what they tell is older than they are.
+    ...(writes ? { writtenAtMs: Math.min(receivedAtMs, sentAt(uptimeS, bootedByMs)) } : {}),
   };
+}
+
+/** A message is never early: the boot that it tells of was at its time of arrival less its uptime, or before. */
+function bootOf(
+  wait: DeviceWait,
+  { status, receivedAtMs }: SeenStatus,
+  reboots: boolean,
+): number | undefined {
+  const uptimeS = exactUptimeS(status);
+  if (uptimeS === undefined) return wait.bootedByMs;
+  const bootedByMs = receivedAtMs - uptimeS * 1000;
+  return reboots ? bootedByMs : Math.min(bootedByMs, wait.bootedByMs ?? bootedByMs);
+}
+
+/** When a message was sent, by the clock of the boot. */
+function sentAt(uptimeS: number, bootedByMs: number | undefined): number {
+  return bootedByMs === undefined || uptimeS < 0
+    ? Number.POSITIVE_INFINITY
+    : bootedByMs + uptimeS * 1000;
 }
 
 /** Moves the mark, and with it the timeout, when the device got further than ever. */
