@@ -15,13 +15,10 @@ export default defineConfig({
           isolate: false,
           // They wait for servers more than they compute.
           maxWorkers: 6,
-          // A stopgap: two tests that expect a refused connection failed once each beside others, and the cause
-          // is not proven (a port given back and taken by a neighbour?). Run with --retry=0 to look for it.
-          retry: 1,
         },
       },
       {
-        // Mosquitto, nginx and friends as separate processes: see test/real/README.md.
+        // Mosquitto, nginx, PostgreSQL and friends, as processes of their own.
         test: {
           name: 'real',
           include: ['test/real/**/*.test.ts'],

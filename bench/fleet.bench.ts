@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { cliPath } from '../test/support/cli-process.ts';
 import { startMosquitto } from '../test/support/real-mosquitto.ts';
-import { buildImage } from '../tools/core/image/build-image.ts';
+import { buildImage } from '../tools/core/image/building/build-image.ts';
 import { withTemporaryFolder } from '../tools/workspace/temporary-folder.ts';
 import type { Benchmark, Measurement } from './benchmark.ts';
 

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cliPath } from '../test/support/cli-process.ts';
-import { buildImage } from '../tools/core/image/build-image.ts';
+import { buildImage } from '../tools/core/image/building/build-image.ts';
 import { defaultRetryPolicy } from '../tools/core/retry.ts';
 import { startEsphomeDevice } from '../tools/simulator/esphome-device.ts';
 import { createVirtualFlash } from '../tools/simulator/virtual-flash.ts';

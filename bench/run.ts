@@ -2,12 +2,14 @@
 import type { Benchmark } from './benchmark.ts';
 import { deployBenchmark } from './deploy.bench.ts';
 import { fleetBenchmark } from './fleet.bench.ts';
+import { inspectBenchmark } from './inspect.bench.ts';
 import { packageBenchmark } from './package.bench.ts';
 import { pushBenchmark } from './push.bench.ts';
 import { serviceBenchmark } from './service.bench.ts';
 
 const benchmarks: readonly Benchmark[] = [
   packageBenchmark,
+  inspectBenchmark,
   deployBenchmark,
   pushBenchmark,
   fleetBenchmark,

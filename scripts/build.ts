@@ -11,7 +11,7 @@ import standaloneModule from 'ajv/dist/standalone/index.js';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import packageJson from '../package.json' with { type: 'json' };
 import { ajvOptions } from '../tools/core/compile-schema.ts';
-import { buildImage } from '../tools/core/image/build-image.ts';
+import { buildImage } from '../tools/core/image/building/build-image.ts';
 
 const schemaFolder = new URL('../schemas/', import.meta.url);
 

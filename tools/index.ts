@@ -1,7 +1,9 @@
 /** The library: what the command line does, for programs. */
 export { type ErrorCode, errorCodes } from './core/error-codes.ts';
 export { type ErrorJson, errorToJson, exitCodeOf, OtaError } from './core/errors.ts';
-export { buildImage, type ImageDescription } from './core/image/build-image.ts';
+export { formatAudience, parseAudience } from './core/fleet/audience-text.ts';
+export type { Audience } from './core/fleet/rollout-audience.ts';
+export { buildImage, type ImageDescription } from './core/image/building/build-image.ts';
 export type { FirmwareFile, FirmwareKind } from './core/image/firmware-file.ts';
 export { parseImage } from './core/image/parse-image.ts';
 export { type CheckResult, checkNames, runChecks } from './core/image/run-checks.ts';

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import schema from '../../schemas/export.schema.json' with { type: 'json' };
 import { exportFormats } from '../../tools/core/export/index.ts';
-import { mergeImages } from '../../tools/core/image/merge-images.ts';
+import { mergeImages } from '../../tools/core/image/building/merge-images.ts';
 import { parseImage } from '../../tools/core/image/parse-image.ts';
+import { defineSchema } from '../../tools/core/schema.ts';
 import { runOta } from '../support/io.ts';
 import { createKey } from '../support/keys.ts';
 import { sampleBuild } from '../support/sample-build.ts';
@@ -13,6 +15,7 @@ import { createFolder, sampleImage, snapshot } from '../support/temporary-worksp
 import { writeBuild } from '../support/write-build.ts';
 
 const sha256 = createHash('sha256').update(sampleImage()).digest('hex');
+const checkJson = defineSchema(schema);
 const names = exportFormats.map(({ name }) => name);
 
 /** A product with version 1.2.3 of a whole ESP-IDF build. */
@@ -75,7 +78,9 @@ describe('ota export', () => {
   it('gives the files as JSON, too', async () => {
     const { folder } = await createProduct();
     const { stdout } = await exportAs('checksums', folder, '--json');
-    expect(JSON.parse(stdout)).toEqual({
+    const json = JSON.parse(stdout);
+    expect(checkJson(json)).toEqual([]);
+    expect(json).toEqual({
       ok: true,
       version: '1.2.3',
       format: 'checksums',

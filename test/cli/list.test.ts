@@ -1,12 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import schema from '../../schemas/list.schema.json' with { type: 'json' };
+import { defineSchema } from '../../tools/core/schema.ts';
 import { runOta } from '../support/io.ts';
 import { createKey } from '../support/keys.ts';
 import { policyOf } from '../support/signed-product.ts';
 import { createFolder, sampleImage, sampleManifest } from '../support/temporary-workspace.ts';
 
 const key = createKey('ecdsa-p256');
+const checkJson = defineSchema(schema);
 
 /** A product with versions made by `ota package`, each with these further words. */
 async function createVersions(
@@ -55,7 +58,9 @@ describe('ota list', () => {
 
   it('says as JSON what it says to people', async () => {
     const cwd = await createVersions({ '1.0.0': ['--label', 'x', '--sign-key-env', 'KEY'] });
-    expect(JSON.parse((await runOta(['list', '--json'], { cwd })).stdout)).toEqual({
+    const json = JSON.parse((await runOta(['list', '--json'], { cwd })).stdout);
+    expect(checkJson(json)).toEqual([]);
+    expect(json).toEqual({
       ok: true,
       product: 'Gateway',
       versions: [
@@ -103,6 +108,7 @@ describe('ota list', () => {
     const release = JSON.parse(await readFile(path, 'utf8'));
     await writeFile(path, JSON.stringify({ ...release, ...change }));
     expect((await runOta(['list'], { cwd })).stdout).toMatch(new RegExp(` {2}${word}\n`));
+    expect(checkJson(JSON.parse((await runOta(['list', '--json'], { cwd })).stdout))).toEqual([]);
   });
 
   it('lists a version whose file cannot be read, and says why', async () => {
@@ -119,6 +125,9 @@ error: ota/manifest.json (version 1.1.0): ${join(cwd, 'ota/versions/1.1.0/ota.js
 `,
       stderr: '',
     });
+    const json = JSON.parse((await runOta(['list', '--json'], { cwd })).stdout);
+    expect(checkJson(json)).toEqual([]);
+    expect(json).toMatchObject({ ok: false, findings: [{ version: '1.1.0' }] });
   });
 
   it('shows no terminal escapes of a label', async () => {

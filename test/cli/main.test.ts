@@ -35,10 +35,14 @@ describe('the command line', () => {
     expect((await runOta(['--version'], { cwd: '.' })).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it('prints a completion script, and completes commands', async () => {
+  it.each([
+    [['de'], 'deploy'],
+    [['deploy', '--ro'], '--rollout'],
+  ])('prints a completion script, and completes %j', async (typed, word) => {
     expect((await runOta(['completion'], { cwd: '.' })).stdout).toContain('ota');
-    const words = (await runOta(['--get-yargs-completions', 'ota', 'de'], { cwd: '.' })).stdout;
-    expect(words.split('\n').map((line) => line.split(':')[0])).toContain('deploy');
+    const words = ['--get-yargs-completions', 'ota', ...typed];
+    const { stdout } = await runOta(words, { cwd: '.' });
+    expect(stdout.split('\n').map((line) => line.split(':')[0])).toContain(word);
   });
 
   it.each([
@@ -47,7 +51,11 @@ describe('the command line', () => {
     [['package', '--version', '1'], 'what is to be packaged?'],
     [['package', '--binary', 'x', '--version', '1', '--lable', 'y'], 'Unknown argument: lable'],
     [['deploy', '--version', '1', '--progress', 'fast'], 'Invalid values'],
-    [['deploy', '--version', '1', '--retries', 'x'], '--retries takes a number from 0 to 100'],
+    [
+      ['deploy', '--version', '1', '--retries', 'x'],
+      '--retries takes a whole number from 0 to 100',
+    ],
+    [['deploy', '--version', '1', '--set'], 'Not enough arguments following: set'],
     [['deploy', '--version', '1', '--set', 'topic'], '--set takes transport.key=value'],
   ])('refuses %j with status 2', async (words, message) => {
     const { exitCode, stdout, stderr } = await runOta(words, { cwd: '.' });
@@ -117,12 +125,18 @@ describe('every example that help shows', () => {
       for (const [command] of (await load()).examples) {
         const now = new Date(); // the certificates of `ota demo` must be valid
         const endless = endlessCommands.some((name) => usage.startsWith(name));
+        const interrupt = new AbortController();
         const ran = await runOta(splitWords(command).slice(1).map(toFreePort), {
           cwd,
           env: { ...env, ...variables, ...(usage.startsWith('admin') ? toService : {}) },
           now,
-          // Somebody presses Ctrl-C.
-          ...(endless ? { signal: AbortSignal.timeout(1000) } : {}),
+          // Somebody presses Ctrl-C when the command says that it is there; a watch may have nothing to say.
+          ...(endless
+            ? {
+                signal: usage.startsWith('watch') ? AbortSignal.timeout(1000) : interrupt.signal,
+                onOutput: () => interrupt.abort(),
+              }
+            : {}),
         });
         expect(ran.exitCode, `${usage}: ${command}\n${ran.stdout}${ran.stderr}`).toBe(0);
       }

@@ -2,6 +2,8 @@ import { createPrivateKey } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import schema from '../../schemas/sign.schema.json' with { type: 'json' };
+import { defineSchema } from '../../tools/core/schema.ts';
 import { checkSignatures } from '../../tools/core/signing/release-signature.ts';
 import { verifyBytes } from '../../tools/core/signing/sign-bytes.ts';
 import type { Signer } from '../../tools/core/signing/sign-release.ts';
@@ -12,6 +14,7 @@ import { createKey, createPem, type TestKey, trustIn } from '../support/keys.ts'
 import { createProduct, type Product, policyOf } from '../support/signed-product.ts';
 import { sampleImage, snapshot } from '../support/temporary-workspace.ts';
 
+const checkJson = defineSchema(schema);
 const now = new Date('2026-02-03T04:05:06Z');
 const key = createKey('ecdsa-p256');
 const other = createKey('ed25519');
@@ -67,7 +70,9 @@ describe('ota sign', () => {
     await sign(product, ['--key-env', 'KEY']);
     const ran = await sign(product, ['--key-env', 'OTHER', '--json']);
     const folder = dirname(product.releasePath);
-    expect(JSON.parse(ran.stdout)).toEqual({
+    const json = JSON.parse(ran.stdout);
+    expect(checkJson(json)).toEqual([]);
+    expect(json).toEqual({
       ok: true,
       version: '1.2.3',
       release_path: product.releasePath,
@@ -77,6 +82,9 @@ describe('ota sign', () => {
     });
     const trust = trustIn([key, other], { threshold: 2 });
     expect(checkSignatures(await product.readRelease(), trust, now).sufficient).toBe(true);
+    const again = JSON.parse((await sign(product, ['--key-env', 'OTHER', '--json'])).stdout);
+    expect(checkJson(again)).toEqual([]);
+    expect(again).toMatchObject({ added: [], kept: json.added, signature_files: [] });
   });
 
   it('signs with several keys at once, and opens encrypted ones', async () => {

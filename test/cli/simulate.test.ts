@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { pushedKinds } from '../../tools/workflows/simulate-devices.ts';
 import { runOta } from '../support/io.ts';
-import { findClosedPort } from '../support/peers.ts';
+import { findFreePort } from '../support/peers.ts';
 import { createFolder, sampleImage } from '../support/temporary-workspace.ts';
 
 describe('ota simulate', () => {
   it.each(pushedKinds)(
     'runs %s devices that `ota push` reaches, until it is stopped',
     async (kind) => {
-      const port = await findClosedPort();
+      const port = await findFreePort();
       const cwd = await createFolder({ 'firmware.bin': sampleImage() });
       const stop = new AbortController();
       const words = [
@@ -39,7 +39,7 @@ describe('ota simulate', () => {
   );
 
   it('prints a batch file, and ends with an error when a port is taken', async () => {
-    const port = await findClosedPort();
+    const port = await findFreePort();
     const cwd = await createFolder();
     const stop = new AbortController();
     const words = ['simulate', 'esphome', '--count', '1', '--port-base', String(port), '--json'];

@@ -2,19 +2,30 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import type { ArtifactStore } from '../../tools/service/artifacts/artifact-store.ts';
+import type {
+  ArtifactStore,
+  StoredArtifact,
+} from '../../tools/service/artifacts/artifact-store.ts';
 
 /** What every artifact store does. */
 export function artifactStoreContract(name: string, make: () => Promise<ArtifactStore>): void {
   describe(`an artifact store ${name}`, () => {
     const bytes = randomBytes(300_000);
     const hash = (kind: string): string => createHash(kind).update(bytes).digest('hex');
+    const later = (): number => Date.now() + 2 * 60 * 60 * 1000;
     const chunks = (): Readable =>
       Readable.from([bytes.subarray(0, 100_000), bytes.subarray(100_000)]);
 
+    /** Takes a file in for good. */
+    async function put(store: ArtifactStore, source = chunks()): Promise<StoredArtifact> {
+      const { sizeBytes, sha256, md5, keep } = await store.receive(source, 1e6);
+      await keep();
+      return { sizeBytes, sha256, md5 };
+    }
+
     it('gives back what it took, whole and in parts', async () => {
       const store = await make();
-      const stored = await store.put(chunks(), 1e6);
+      const stored = await put(store);
       expect(stored).toEqual({ sizeBytes: 300_000, sha256: hash('sha256'), md5: hash('md5') });
       expect(await buffer(await store.open(stored.sha256))).toEqual(bytes);
       expect(await buffer(await store.open(stored.sha256, { start: 5, end: 9 }))).toEqual(
@@ -23,19 +34,41 @@ export function artifactStoreContract(name: string, make: () => Promise<Artifact
       expect(await store.bytes(stored.sha256)).toEqual(bytes);
     });
 
+    it('shows a file when it is kept, not before', async () => {
+      const store = await make();
+      const received = await store.receive(chunks(), 1e6);
+      expect(Buffer.from(await received.bytes())).toEqual(bytes);
+      expect(await store.has(received.sha256)).toBe(false);
+      await received.keep();
+      await received.discard();
+      expect(await store.has(received.sha256)).toBe(true);
+    });
+
+    it('forgets a file that is discarded, but not the same one that somebody else keeps', async () => {
+      const store = await make();
+      const [one, two] = [await store.receive(chunks(), 1e6), await store.receive(chunks(), 1e6)];
+      await one.discard();
+      expect(await store.has(one.sha256)).toBe(false);
+      await two.keep();
+      const three = await store.receive(chunks(), 1e6);
+      await three.discard();
+      expect(await store.bytes(two.sha256)).toEqual(bytes);
+      expect(await store.sweep(new Set([two.sha256]), later(), false)).toBe(0);
+    });
+
     it('shows nothing of an upload that broke off', async () => {
       const store = await make();
       async function* broken() {
         yield bytes;
         throw new Error('gone');
       }
-      await expect(store.put(Readable.from(broken()), 1e6)).rejects.toThrow('gone');
+      await expect(store.receive(Readable.from(broken()), 1e6)).rejects.toThrow('gone');
       expect(await store.has(hash('sha256'))).toBe(false);
     });
 
     it('refuses what is too large, and keeps nothing of it', async () => {
       const store = await make();
-      await expect(store.put(chunks(), 299_999)).rejects.toMatchObject({
+      await expect(store.receive(chunks(), 299_999)).rejects.toMatchObject({
         code: 'upload-too-large',
       });
       expect(await store.has(hash('sha256'))).toBe(false);
@@ -43,7 +76,7 @@ export function artifactStoreContract(name: string, make: () => Promise<Artifact
 
     it('takes the same file again', async () => {
       const store = await make();
-      const [one, two] = await Promise.all([store.put(chunks(), 1e6), store.put(chunks(), 1e6)]);
+      const [one, two] = await Promise.all([put(store), put(store)]);
       expect(one).toEqual(two);
     });
 
@@ -56,12 +89,18 @@ export function artifactStoreContract(name: string, make: () => Promise<Artifact
 
     it('removes what nothing names, but not what may still be arriving', async () => {
       const store = await make();
-      const { sha256 } = await store.put(chunks(), 1e6);
-      const other = await store.put(Readable.from([Buffer.from('other')]), 1e6);
-      expect(await store.sweep(new Set(), Date.now())).toBe(0);
-      const later = Date.now() + 2 * 60 * 60 * 1000;
-      expect(await store.sweep(new Set([sha256]), later)).toBe(1);
+      const { sha256 } = await put(store);
+      const other = await put(store, Readable.from([Buffer.from('other')]));
+      expect(await store.sweep(new Set([sha256]), Date.now(), false)).toBe(0);
+      expect(await store.sweep(new Set([sha256]), later(), false)).toBe(1);
       expect([await store.has(sha256), await store.has(other.sha256)]).toEqual([true, false]);
+    });
+
+    it('removes nothing when nothing at all is named: that is another database, or an empty one', async () => {
+      const store = await make();
+      const { sha256 } = await put(store);
+      expect(await store.sweep(new Set(), later(), true)).toBe(0);
+      expect(await store.has(sha256)).toBe(true);
     });
   });
 }

@@ -1,4 +1,7 @@
+import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../tools/service/store/database.ts';
+import type { EventFilter } from '../../tools/service/store/event-log.ts';
 import { openStore, type Store } from '../../tools/service/store/store.ts';
 import { aCheck, aReleaseRow, aReport, aRolloutRow, catalogOf } from '../support/store-samples.ts';
 
@@ -31,6 +34,31 @@ export function storeContract(name: string, makeUrl: () => Promise<string>): voi
         attempt: { state: 'pending', fromVersion: '1.0.0', createdAtMs: 5 },
         checkedAtMs: 5,
       });
+    });
+
+    it('brings tables of the first version up to date, with all that they hold', async () => {
+      const olderUrl = await makeUrl();
+      const older = await openDatabase(olderUrl, '0001-fleet');
+      await sql`insert into devices
+        (id, model, version, groups, labels, setbacks, last_seen_at, checked_at, created_at)
+        values ('d7', 'esp32', '1.0.0', '["a"]', '{"x":"y"}', '{"3":1}', 9, 8, 1),
+               ('d8', 'esp32', '1.1.0', '[]', '{}', '{}', 7, 6, 2)`.execute(older.db);
+      await older.close();
+      const newer = await openStore(olderUrl);
+      try {
+        const { records } = await newer.fleet.read(['d7', 'd8']);
+        expect(records.get('d7')).toMatchObject({
+          device: { version: '1.0.0', groups: ['a'], setbacks: { 3: 1 } },
+          ...{ lastSeenAtMs: 9, checkedAtMs: 8, createdAtMs: 1 },
+        });
+        expect(records.get('d8')).toMatchObject({ lastSeenAtMs: 7, checkedAtMs: 6 });
+        await newer.fleet.change([aCheck('d9', '1.0.0', catalogOf(await newer.catalog.load()), 9)]);
+        expect((await newer.history.devices({ limit: 9 })).map(({ id }) => id)).toEqual([
+          ...['d7', 'd9', 'd8'],
+        ]);
+      } finally {
+        await newer.close();
+      }
     });
 
     it('moves the number of the catalog with every change, and no other time', async () => {
@@ -70,6 +98,42 @@ export function storeContract(name: string, makeUrl: () => Promise<string>): voi
       ]);
       expect(await store.history.attempts({ deviceId: 'd1', limit: 10 })).toMatchObject([
         { state: 'confirmed', version: '2.0.0', started_at: 2, installed_at: 4, completed_at: 9 },
+      ]);
+    });
+
+    it('tells what became of updates from their transitions, in the words of seed 003', async () => {
+      const catalog = await withRollout();
+      const change = (decision: Parameters<Store['fleet']['change']>[0][number]) =>
+        store.fleet.change([decision]);
+      await change(aCheck('d1', '1.0.0', catalog, 1));
+      await store.history.addEvent({
+        ...{ at: 2, type: 'rollout_updated', actor: 'jane', model: 'esp32', version: null },
+        ...{ rollout: 'all', device_id: null, data: '{}' },
+      });
+      for (const [at, status] of (['downloading', 'downloading', 'success'] as const).entries())
+        await change(aReport('d1', status, catalog, at + 3));
+      await change(aCheck('d1', '2.0.0', catalog, 7));
+      await change(aCheck('d2', '1.0.0', catalog, 8));
+      await change(aReport('d2', 'failed', catalog, 9));
+      const types = async (filter: Partial<EventFilter> = {}) =>
+        (await store.history.events({ limit: 10, ...filter })).map((event) => [
+          event.at,
+          event.type,
+          event.actor,
+        ]);
+      expect(await types()).toEqual([[2, 'rollout_updated', 'jane']]);
+      const all = [
+        [9, 'update_failed', 'd2'],
+        [5, 'update_completed', 'd1'],
+        [3, 'update_started', 'd1'],
+        [2, 'rollout_updated', 'jane'],
+      ];
+      expect(await types({ updates: true })).toEqual(all);
+      expect(await types({ updates: true, skip: 1, limit: 2 })).toEqual(all.slice(1, 3));
+      expect(await types({ type: 'update_failed' })).toEqual(all.slice(0, 1));
+      expect(await types({ type: 'rollout_updated', updates: true })).toEqual(all.slice(3));
+      expect(await store.history.events({ type: 'update_completed', limit: 1 })).toMatchObject([
+        { id: null, model: 'esp32', version: '2.0.0', rollout: 'all', device_id: 'd1' },
       ]);
     });
 
@@ -116,15 +180,45 @@ export function storeContract(name: string, makeUrl: () => Promise<string>): voi
       ]);
     });
 
+    it('lets attempts be that have longer to go than the service has been hearing', async () => {
+      const catalog = await withRollout();
+      for (const [at, id] of ['d1', 'd2'].entries()) {
+        await store.fleet.change([aCheck(id, '1.0.0', catalog, at)]);
+        await store.fleet.change([aReport(id, 'downloading', catalog, 10)]);
+      }
+      expect(await store.fleet.expire(5000, 999.9)).toBe(0);
+      expect(await store.fleet.expire(5000, 1000.5)).toBe(2);
+    });
+
+    it('takes the time back at which a device was seen when that was far ahead', async () => {
+      const catalog = await withRollout();
+      const dayMs = 24 * 60 * 60 * 1000;
+      await store.fleet.change([aCheck('d1', '1.0.0', catalog, dayMs)]);
+      await store.fleet.change([aCheck('d1', '1.1.0', catalog, 5)]);
+      const read = async () => (await store.fleet.read(['d1'])).records.get('d1');
+      expect(await read()).toMatchObject({ lastSeenAtMs: 5 });
+      const number = (await read())?.number ?? 0;
+      await store.fleet.noteSightings([{ number, lastSeenAtMs: dayMs, checkedAtMs: dayMs }]);
+      await store.fleet.noteSightings([{ number, lastSeenAtMs: 9, checkedAtMs: 9 }]);
+      expect((await read())?.lastSeenAtMs).toBe(9);
+      expect((await read())?.checkedAtMs).toBeGreaterThanOrEqual(dayMs);
+    });
+
     it('notes when devices were seen, and never goes back in time', async () => {
       const catalog = await withRollout();
       await store.fleet.change([aCheck('d1', '1.0.0', catalog, 5)]);
-      await store.fleet.touch([{ deviceId: 'd1', atMs: 9 }]);
-      await store.fleet.touch([
-        { deviceId: 'd1', atMs: 7 },
-        { deviceId: 'nobody', atMs: 7 },
+      const read = async () => (await store.fleet.read(['d1'])).records.get('d1');
+      const number = (await read())?.number ?? 0;
+      await store.fleet.noteSightings([{ number, lastSeenAtMs: 9, checkedAtMs: 9 }]);
+      await store.fleet.noteSightings([
+        { number, lastSeenAtMs: 7, checkedAtMs: 7 },
+        { number: number + 1, lastSeenAtMs: 7, checkedAtMs: 7 },
       ]);
-      expect((await store.fleet.read(['d1'])).records.get('d1')?.checkedAtMs).toBe(9);
+      await store.fleet.noteSightings([{ number, lastSeenAtMs: 12, checkedAtMs: 0 }]);
+      expect(await read()).toMatchObject({ lastSeenAtMs: 12, checkedAtMs: 9 });
+      await store.fleet.change([aCheck('d1', '1.1.0', catalog, 10)]);
+      expect(await read()).toMatchObject({ lastSeenAtMs: 12, checkedAtMs: 10 });
+      expect((await store.history.device('d1'))?.last_seen_at).toBe(12);
     });
 
     it('keeps groups and labels when the device changes', async () => {

@@ -6,8 +6,9 @@ import {
   type DeviceTarget,
   type Transport,
 } from '../../tools/core/release/delivery.ts';
+import { holdClosedPort } from '../support/closed-port.ts';
 import { factsOf, failureOf, payloadOf, sampleBytes, sendContext } from '../support/deliveries.ts';
-import { createSilentServer, findClosedPort, type SilentServer } from '../support/peers.ts';
+import { createSilentServer, type SilentServer } from '../support/peers.ts';
 
 /** What a delivery plan would hand to the transport. */
 export interface Setup {
@@ -34,6 +35,8 @@ export interface TransportExample {
   readonly secret: Setup & { readonly secrets: readonly string[] };
   /** A setup with several things wrong, and how many. */
   readonly invalid: Setup & { readonly problems: number };
+  /** Of a transport that starts rollouts: a peer that keeps them, and a channel that leads to none. */
+  readonly rollouts?: { keeping(): Promise<AcceptingPeer>; readonly without: Setup };
   /** The firmware, when not any bytes will do. */
   readonly bytes?: Buffer;
 }
@@ -59,6 +62,8 @@ export function describeTransport(transport: Transport, example: TransportExampl
   };
 
   describe(`the ${transport.name} transport keeps the contract:`, () => {
+    describeRollouts(transport, example, open);
+
     it('preparing opens nothing and waits for nothing', () => {
       const before = process.getActiveResourcesInfo();
       prepareAll(example.reach('host.invalid', 1));
@@ -141,7 +146,7 @@ export function describeTransport(transport: Transport, example: TransportExampl
     });
 
     it('a refused connection is named, and may be tried again', async () => {
-      const delivery = prepare(example.reach('127.0.0.1', await findClosedPort()));
+      const delivery = prepare(example.reach('127.0.0.1', await holdClosedPort()));
       const error = await failureOf(delivery.send(payloadOf(bytes), sendContext()));
       expect(error).toMatchObject({ code: 'connection-refused', retryable: true });
       expect(error).toBeInstanceOf(DeliveryFailure);
@@ -172,11 +177,45 @@ export function describeTransport(transport: Transport, example: TransportExampl
     });
 
     it('what is cancelled before it starts does not connect', async () => {
-      const delivery = prepare(example.reach('127.0.0.1', await findClosedPort()));
+      const delivery = prepare(example.reach('127.0.0.1', await holdClosedPort()));
       const context = sendContext({ signal: AbortSignal.abort() });
       const error = await failureOf(delivery.send(payloadOf(bytes), context));
       expect(error).toMatchObject({ code: 'cancelled' });
     });
+  });
+}
+
+/** What `startsRollouts` promises. */
+function describeRollouts(
+  transport: Transport,
+  { rollouts, bytes = sampleBytes }: TransportExample,
+  open: (peer: Promise<AcceptingPeer>) => Promise<AcceptingPeer>,
+): void {
+  const rollout = { kind: 'canary', percentage: 10 } as const;
+  const prepare = ({ channel, devices }: Setup) =>
+    transport.prepare(channel, { artifact: factsOf(bytes), devices, rollout });
+
+  it('its example has rollouts exactly when it starts them', () => {
+    expect(rollouts !== undefined).toBe(transport.startsRollouts === true);
+  });
+  if (rollouts === undefined) return;
+
+  it('a rollout comes with the firmware, and the receipt tells what became of it', async () => {
+    const peer = await open(rollouts.keeping());
+    for (const outcome of ['created', 'unchanged']) {
+      const receipt = await prepare(peer.setup)[0]?.send(payloadOf(bytes), sendContext());
+      expect(receipt).toMatchObject({
+        rollout: { name: expect.any(String), outcome, state: 'running', audience: 'canary:10' },
+        warnings: [],
+      });
+    }
+    expect(peer.received().equals(bytes)).toBe(true);
+  });
+
+  it('a rollout is refused before anything is sent where nobody can keep it', () => {
+    const error = thrownBy(() => prepare(rollouts.without));
+    expect(error.code).toBe('rollout-unsupported');
+    expect(error.hint).toBeDefined();
   });
 }
 

@@ -62,6 +62,21 @@ const https: TransportExample = {
     devices: [],
     secrets: ['s3cr3t'],
   },
+  rollouts: {
+    async keeping() {
+      const replies = ['created', 'unchanged'].map(keptRollout);
+      const receiver = await createHttpsReceiver({ replies });
+      return {
+        setup: {
+          channel: { url: `${receiver.url}/api/v1/firmware`, allow_http: true },
+          devices: [],
+        },
+        received: () => receiver.uploads.at(-1)?.body ?? Buffer.alloc(0),
+        close: receiver.close,
+      };
+    },
+    without: { channel: { url: 'https://files.example/{filename}' }, devices: [] },
+  },
   invalid: {
     channel: {
       url: 'http://ota.example/{nothing}',
@@ -72,6 +87,18 @@ const https: TransportExample = {
     problems: 3,
   },
 };
+
+/** What `ota serve` says of a rollout, in the words of its publisher's door. */
+const keptRollout = (outcome: string) => ({
+  status: 200,
+  body: JSON.stringify({
+    status: 'created',
+    rollout: 'esp32-1.2.3',
+    rollout_outcome: outcome,
+    rollout_state: 'running',
+    rollout_audience: 'canary:10',
+  }),
+});
 
 const esphome: TransportExample = {
   async accepting() {

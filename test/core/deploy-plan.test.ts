@@ -178,6 +178,27 @@ describe('planning a deployment', () => {
     expect(steps.map(({ destination }) => destination)).toEqual(['mqtt://a', 'mqtt://b']);
   });
 
+  it('hands the rollout to the transport, and shows it in the step', () => {
+    const rollout = { kind: 'canary', percentage: 10 } as const;
+    const https = createFakeTransport('https', undefined, { startsRollouts: true });
+    const facts = createFacts({ transports: [createFakeTransport('mqtt'), https] });
+    const { steps } = planDeploy({ ...request, transports: ['https'], rollout }, facts);
+    expect(steps).toMatchObject([{ destination: 'https://https/1.0.0?canary:10', rollout }]);
+  });
+
+  it('refuses a rollout when one of the transports hands out to all at once', () => {
+    const rollout = { kind: 'canary', percentage: 10 } as const;
+    const https = createFakeTransport('https', undefined, { startsRollouts: true });
+    const facts = createFacts({ transports: [createFakeTransport('mqtt'), https] });
+    expect(() => planDeploy({ ...request, rollout }, facts)).toThrowError(
+      expect.objectContaining({
+        code: 'rollout-unsupported',
+        message: 'mqtt cannot start the rollout canary:10',
+        hint: 'Choose https with --transport, or leave --rollout out.',
+      }),
+    );
+  });
+
   it('uses only the transports and the artifact that are asked for', () => {
     const second = { ...artifact, name: 'Other', filename: 'h.bin' };
     const release = parseRelease({ version: '1.0.0', artifacts: [artifact, second] }, 'r');

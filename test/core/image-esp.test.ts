@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { assembleImage } from '../../tools/core/image/assemble-image.ts';
+import { assembleImage } from '../../tools/core/image/building/assemble-image.ts';
 import { formatChipRevision } from '../../tools/core/image/esp/header.ts';
 import { parseImage } from '../../tools/core/image/parse-image.ts';
 import {

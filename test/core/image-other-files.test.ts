@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { mergeImages } from '../../tools/core/image/merge-images.ts';
+import { mergeImages } from '../../tools/core/image/building/merge-images.ts';
 import { parseImage } from '../../tools/core/image/parse-image.ts';
 import { problemsOf } from '../../tools/core/image/problems.ts';
 import {

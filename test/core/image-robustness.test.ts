@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { kindNames } from '../../tools/core/image/firmware-file.ts';
 import { parseImage } from '../../tools/core/image/parse-image.ts';
-import { parsePartitionCsv } from '../../tools/core/image/partition-table-csv.ts';
+import { parsePartitionCsv } from '../../tools/core/image/partitions/table-csv.ts';
 import {
   ecKey,
   patched,
@@ -104,14 +104,6 @@ describe('no bytes make the reader fail', () => {
       }),
     );
   });
-});
-
-it('4 MB are read in a fraction of a second', () => {
-  const image = sampleApp({ sizeBytes: 4 * 1024 * 1024 });
-  const start = performance.now();
-  expect(parseImage(image)).toMatchObject({ checksum: { status: 'valid' } });
-  // It takes about 5 ms; the promise is 100 for the whole of `ota inspect` beyond the start of the process.
-  expect(performance.now() - start).toBeLessThan(100);
 });
 
 describe.runIf(sharedFolder() !== undefined)(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { assembleImage } from '../../tools/core/image/assemble-image.ts';
+import { assembleImage } from '../../tools/core/image/building/assemble-image.ts';
 import { chips } from '../../tools/core/image/chips.ts';
 import { parseImage } from '../../tools/core/image/parse-image.ts';
 import {

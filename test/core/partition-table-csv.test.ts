@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseImage } from '../../tools/core/image/parse-image.ts';
-import { parsePartitionTable } from '../../tools/core/image/partition-table.ts';
-import { parsePartitionCsv } from '../../tools/core/image/partition-table-csv.ts';
+import { parsePartitionTable } from '../../tools/core/image/partitions/table.ts';
+import { parsePartitionCsv } from '../../tools/core/image/partitions/table-csv.ts';
 import { sharedFolder } from '../support/shared.ts';
 
 const head = '# Name, Type, SubType, Offset, Size, Flags\n';

@@ -6,10 +6,10 @@ import {
   otadataPartition,
   otaSlots,
   smallestOtaSlot,
-} from '../../tools/core/image/partition.ts';
-import { checkPartitions } from '../../tools/core/image/partition-rules.ts';
-import { parsePartitionTable } from '../../tools/core/image/partition-table.ts';
-import { partitionSubtypeName } from '../../tools/core/image/partition-types.ts';
+} from '../../tools/core/image/partitions/partition.ts';
+import { checkPartitions } from '../../tools/core/image/partitions/rules.ts';
+import { parsePartitionTable } from '../../tools/core/image/partitions/table.ts';
+import { partitionSubtypeName } from '../../tools/core/image/partitions/types.ts';
 import { joined, patched } from '../support/esp-images.ts';
 import { factorySlot, partitionTable, type Row, twoSlots } from '../support/flash-files.ts';
 

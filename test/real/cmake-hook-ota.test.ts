@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { buildImage } from '../../tools/core/image/build-image.ts';
+import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import { cliPath } from '../support/cli-process.ts';
 import { type CmakeProjectOptions, createCmakeProject } from '../support/cmake-project.ts';
 import { sharedFolder } from '../support/shared.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { buildImage } from '../../tools/core/image/build-image.ts';
+import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import { startService } from '../support/service.ts';
 
 const image = (version: string, seed = 1): Uint8Array =>
@@ -134,6 +134,49 @@ describe('the face of seed 003', () => {
       status: 'success',
     });
     expect(other).toMatchObject({ status: 422, body: { code: 'request-invalid' } });
+  });
+
+  it('tells the events of updates beside the acts of administrators', async () => {
+    const service = await startService();
+    await service.upload('1.1.0', image('1.1.0'));
+    await service.rollout('all', '1.1.0');
+    for (let poll = 0; poll < 3; poll += 1) await service.check('d1', '1.0.0');
+    for (const status of ['downloading', 'downloading', 'installing', 'success'])
+      await service.report('d1', '1.1.0', status);
+    await service.check('d1', '1.1.0');
+    await service.check('d2', '1.0.0');
+    await service.report('d2', '1.1.0', 'failed', { error_message: 'no space' });
+    const events = async (query = '') =>
+      (await service.call('GET', `/api/admin/events${query}`)).body.events as unknown as {
+        event_type: string;
+      }[];
+    const acts = ['rollout_created', 'firmware_uploaded'];
+    expect((await events()).map(({ event_type: type }) => type)).toEqual(acts);
+    expect((await events('?updates=true')).map(({ event_type: type }) => type)).toEqual([
+      'update_failed',
+      'update_completed',
+      'update_started',
+      ...acts,
+    ]);
+    expect(await events('?type=update_failed')).toEqual([
+      {
+        id: null,
+        at: expect.stringMatching(/^\d{4}-.*Z$/),
+        event_type: 'update_failed',
+        created_by: 'd2',
+        device_id: 'd2',
+        device_model: 'esp32',
+        firmware_version: '1.1.0',
+        rollout: 'all',
+        event_data: {
+          attempt_id: 2,
+          from: 'pending',
+          to: 'failed',
+          source: 'report',
+          detail: 'no space',
+        },
+      },
+    ]);
   });
 
   it('lets the same version stand for two models', async () => {

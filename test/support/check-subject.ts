@@ -1,6 +1,6 @@
 import type { CheckSubject } from '../../tools/core/image/check.ts';
 import { parseImage } from '../../tools/core/image/parse-image.ts';
-import { parsePartitionTable } from '../../tools/core/image/partition-table.ts';
+import { parsePartitionTable } from '../../tools/core/image/partitions/table.ts';
 import { sampleApp } from './esp-images.ts';
 import { partitionTable, type Row } from './flash-files.ts';
 

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { assembleImage } from '../../tools/core/image/assemble-image.ts';
-import { buildImage, type ImageDescription } from '../../tools/core/image/build-image.ts';
+import { assembleImage } from '../../tools/core/image/building/assemble-image.ts';
+import { buildImage, type ImageDescription } from '../../tools/core/image/building/build-image.ts';
 import { chips } from '../../tools/core/image/chips.ts';
 
 /** A small valid app; a test changes one thing. */

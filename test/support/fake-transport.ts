@@ -1,3 +1,4 @@
+import { formatAudience } from '../../tools/core/fleet/audience-text.ts';
 import type {
   Delivery,
   DeviceTarget,
@@ -13,17 +14,21 @@ export type Send = (
   device?: DeviceTarget,
 ) => Promise<Receipt>;
 
-/** A transport whose `send` the test writes. With `perDevice` it makes one delivery a device. */
+/**
+ * A transport whose `send` the test writes. With `perDevice` it makes one delivery a device, with `startsRollouts`
+ * it takes rollouts and shows them in the destination.
+ */
 export function createFakeTransport(
   name: string,
   send: Send = async ({ facts }) => ({ sentBytes: facts.sizeBytes, warnings: [] }),
-  options: { perDevice?: boolean } = {},
+  options: { perDevice?: boolean; startsRollouts?: true } = {},
 ): Transport {
   return {
     name,
     summary: `fake ${name}`,
     example: {},
-    prepare(channel, { artifact, devices }) {
+    ...(options.startsRollouts === undefined ? {} : { startsRollouts: true }),
+    prepare(channel, { artifact, devices, rollout }) {
       const settings = channel as Record<string, unknown>;
       const make = (destination: string, device?: DeviceTarget): Delivery => ({
         destination,
@@ -33,7 +38,8 @@ export function createFakeTransport(
       if (options.perDevice === true) {
         return devices.map((device) => make(`${name}://${device.host}`, device));
       }
-      return [make(`${name}://${String(settings.to ?? 'somewhere')}/${artifact.version}`)];
+      const query = rollout === undefined ? '' : `?${formatAudience(rollout)}`;
+      return [make(`${name}://${String(settings.to ?? 'somewhere')}/${artifact.version}${query}`)];
     },
   };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { mergeImages } from '../../tools/core/image/building/merge-images.ts';
 import { crc32 } from '../../tools/core/image/checksum.ts';
-import { mergeImages } from '../../tools/core/image/merge-images.ts';
 import { filled, joined, sampleApp, sampleBootloader } from './esp-images.ts';
 
 /** One row of a partition table, by numbers. */

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { bucketOf } from '../../tools/core/fleet/bucket.ts';
-import { buildImage } from '../../tools/core/image/build-image.ts';
+import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import { createPollingFleet, type PollingFleet } from '../../tools/simulator/polling-fleet.ts';
 import type { clientOf } from './service.ts';
 

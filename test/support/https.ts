@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest';
+import type { Audience } from '../../tools/core/fleet/rollout-audience.ts';
 import type { Receipt, SendContext } from '../../tools/core/release/delivery.ts';
 import {
   createHttpsReceiver,
@@ -11,12 +12,21 @@ import { payloadOf, sampleBytes, sendContext } from './deliveries.ts';
 /** Sends over HTTPS, or over HTTP when the URL says so. */
 export function sendHttps(
   channel: object,
-  options: { bytes?: Uint8Array; context?: Partial<SendContext>; version?: string } = {},
+  options: {
+    bytes?: Uint8Array;
+    context?: Partial<SendContext>;
+    version?: string;
+    rollout?: Audience;
+  } = {},
 ): Promise<Receipt> {
-  const { version = '1.2.3' } = options;
+  const { version = '1.2.3', rollout } = options;
   const payload = payloadOf(options.bytes ?? sampleBytes, { version });
   const settings = { allow_http: true, ...channel };
-  const [delivery] = https.prepare(settings, { artifact: payload.facts, devices: [] });
+  const [delivery] = https.prepare(settings, {
+    artifact: payload.facts,
+    devices: [],
+    ...(rollout === undefined ? {} : { rollout }),
+  });
   if (delivery === undefined) throw new Error('no delivery');
   return delivery.send(payload, sendContext(options.context));
 }

@@ -41,20 +41,23 @@ export async function createSilentUdpServer(): Promise<SilentServer> {
   };
 }
 
-/**
- * A port that nothing listens on. It lies below the range from which systems take ports for `listen(0)` and for
- * outgoing connections (32768 on Linux), so that no test that runs beside this one is given it meanwhile.
- */
-export async function findClosedPort(): Promise<number> {
+/** Ports below the range from which systems take those for `listen(0)` and for outgoing connections. */
+const firstFreePort = 12_000;
+/** Workers that run beside each other look in ranges of their own. */
+const portsPerWorker = 1000;
+
+/** A port for a server that is started later, or goes away and comes back. */
+export async function findFreePort(): Promise<number> {
+  const worker = Number(process.env.VITEST_POOL_ID ?? 0) % 16;
   for (;;) {
-    const port = 12_000 + Math.floor(Math.random() * 8000);
+    const offset = worker * portsPerWorker + Math.floor(Math.random() * portsPerWorker);
     const server = createServer();
     const free = await new Promise<boolean>((resolve) => {
       server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
+      server.listen(firstFreePort + offset, '127.0.0.1', () => resolve(true));
     });
     if (!free) continue;
     await new Promise((resolve) => server.close(resolve));
-    return port;
+    return firstFreePort + offset;
   }
 }

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { ServerTls } from '../../tools/simulator/server.ts';
 import { type ChildServer, runClient, startChildServer } from './child-server.ts';
-import { findClosedPort } from './peers.ts';
+import { findFreePort } from './peers.ts';
 
 export interface MosquittoOptions {
   readonly tls?: ServerTls;
@@ -29,7 +29,7 @@ export interface RealMosquitto extends ChildServer {
 
 /** Starts Mosquitto on a free port of 127.0.0.1. */
 export async function startMosquitto(options: MosquittoOptions = {}): Promise<RealMosquitto> {
-  const port = await findClosedPort();
+  const port = await findFreePort();
   const server = await startChildServer({
     command: 'mosquitto',
     debianPackage: 'mosquitto mosquitto-clients',

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { ServerTls } from '../../tools/simulator/server.ts';
 import { type ChildServer, startChildServer } from './child-server.ts';
-import { findClosedPort } from './peers.ts';
+import { findFreePort } from './peers.ts';
 
 export interface NginxOptions {
   readonly tls?: ServerTls;
@@ -27,7 +27,7 @@ export interface RealNginx extends ChildServer {
 
 /** Starts nginx on a free port of 127.0.0.1; it stores what is PUT (ngx_http_dav_module). */
 export async function startNginx(options: NginxOptions = {}): Promise<RealNginx> {
-  const port = await findClosedPort();
+  const port = await findFreePort();
   const server = await startChildServer({
     command: 'nginx',
     debianPackage: 'nginx',

@@ -1,11 +1,11 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { findFreePort } from './peers.ts';
 
 const run = promisify(execFile);
 
@@ -29,7 +29,7 @@ export async function startPostgres(): Promise<RealPostgres> {
   const bin = binFolder();
   const options = { ...user, cwd: folder, env: { ...process.env, LC_ALL: 'C' } };
   await run(join(bin, 'initdb'), ['-D', data, '-U', 'ota', '-A', 'trust', '-N'], options);
-  const port = await freePort();
+  const port = await findFreePort();
   const settings = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1 -c max_connections=60`;
   const control = (...words: string[]): Promise<unknown> =>
     run(join(bin, 'pg_ctl'), ['-D', data, '-w', ...words], options);
@@ -73,17 +73,4 @@ function binFolder(): string {
     if (newest !== undefined) return join(versions, newest, 'bin');
   }
   return execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim();
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        resolve(typeof address === 'object' && address !== null ? address.port : 0),
-      );
-    });
-  });
 }

@@ -9,9 +9,9 @@ import {
 } from '../../tools/simulator/arduino-device.ts';
 import { openDoor } from '../../tools/transports/arduino/door.ts';
 import { createArduinoTransport } from '../../tools/transports/arduino.ts';
+import { holdClosedPort } from '../support/closed-port.ts';
 import { factsOf, payloadOf, sendContext } from '../support/deliveries.ts';
 import { image } from '../support/esphome.ts';
-import { findClosedPort } from '../support/peers.ts';
 import { passTime, stopTime, until } from '../support/time.ts';
 
 const transport = createArduinoTransport({ resolve: async () => ['127.0.0.1'] });
@@ -125,7 +125,7 @@ it('refuses a key before anything is sent: it cannot encrypt', () => {
 
 describe('trouble with ArduinoOTA', () => {
   it('a port where nothing listens refuses', async () => {
-    await expect(push({ port: await findClosedPort() })).rejects.toMatchObject({
+    await expect(push({ port: await holdClosedPort() })).rejects.toMatchObject({
       code: 'connection-refused',
       retryable: true,
     });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { buildImage } from '../../tools/core/image/build-image.ts';
+import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import { DeliveryFailure } from '../../tools/core/release/delivery.ts';
 import {
   type EsphomeDeviceEvent,

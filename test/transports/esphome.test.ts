@@ -2,8 +2,10 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { type Generation, generations } from '../../tools/simulator/firmware.ts';
 import { createEsphomeTransport } from '../../tools/transports/esphome.ts';
+import { holdClosedPort } from '../support/closed-port.ts';
 import { factsOf, payloadOf, sendContext } from '../support/deliveries.ts';
 import { encryptionKey, image, key, push, runs, start, transport } from '../support/esphome.ts';
+import { findFreePort } from '../support/peers.ts';
 
 const generationNames = Object.keys(generations) as Generation[];
 const hasNoise = (generation: Generation) => generations[generation].noise;
@@ -72,7 +74,7 @@ describe('a push', () => {
   });
 
   it('succeeds when the device is gone before the last word', async () => {
-    const device = await start({ downtimeMs: 60_000 });
+    const device = await start({ port: await findFreePort(), downtimeMs: 60_000 });
     await push({ port: device.port });
     expect(await runs(device)).toBe(true);
     await expect(push({ port: device.port })).rejects.toMatchObject({
@@ -156,19 +158,18 @@ describe('the port', () => {
 
   it('is the usual one of the chip; when it refuses, the other is tried and said', async () => {
     const device = await start({ takesAnything: true });
-    const closed = await start({});
-    await closed.close();
-    const usualPorts = { esp32: closed.port, esp8266: device.port };
+    const closed = await holdClosedPort();
+    const usualPorts = { esp32: closed, esp8266: device.port };
     const own = createEsphomeTransport({ resolve: async () => ['127.0.0.1'], usualPorts });
     const send = (bytes: Uint8Array, channel = {}) =>
       own
         .prepare(channel, { artifact: factsOf(bytes), devices: [{ host: 'lamp.local' }] })[0]
         ?.send(payloadOf(bytes), sendContext());
     expect(await send(image)).toMatchObject({
-      warnings: [`port ${closed.port} refused; the device was reached on ${device.port}`],
+      warnings: [`port ${closed} refused; the device was reached on ${device.port}`],
     });
     expect(await send(esp8266Image)).toMatchObject({ warnings: [] });
-    await expect(send(image, { port: closed.port })).rejects.toMatchObject({
+    await expect(send(image, { port: closed })).rejects.toMatchObject({
       code: 'connection-refused',
     });
   });

@@ -46,6 +46,23 @@ describe('what the status says', () => {
     expect(error.message).toContain(': because');
   });
 
+  it('a problem in JSON (RFC 9457) is told in its own words', async () => {
+    const problem = { detail: 'it is\u001b there', code: 'release-exists', hint: 'Pack anew.' };
+    const headers = { 'Content-Type': 'application/problem+json; charset=utf-8' };
+    const replies = [{ ...problem, errors: ['a', 2] }, { detail: 5 }, null].map((body) => ({
+      status: 409,
+      headers,
+      body: JSON.stringify(body),
+    }));
+    const server = await receiver({ replies });
+    const fail = async () => failureOf(sendHttps({ url: `${server.url}/fw` }));
+    const told = await fail();
+    expect(told.message).toMatch(/ answered 409 Conflict: it is there \(release-exists\)$/);
+    expect(told).toMatchObject({ hint: 'Pack anew.', details: ['a', '2'], retryable: false });
+    expect((await fail()).message).toContain('409 Conflict: {"detail":5}');
+    expect((await fail()).message).toContain('409 Conflict: null');
+  });
+
   it.each([200, 201, 202, 204])('%i is success', async (status) => {
     const server = await receiver({ replies: [{ status }] });
     const receipt = await sendHttps({ url: server.url });
@@ -66,6 +83,31 @@ describe('what the status says', () => {
     expect(error.message).not.toContain('wr0ng-password');
     expect(error.message).toContain('who are you?');
   });
+});
+
+describe('what the server says of a rollout', () => {
+  const rollout = { kind: 'canary', percentage: 10 } as const;
+  const answers = async (body: string) => {
+    const server = await receiver({ replies: [{ status: 200, body }] });
+    return sendHttps({ url: `${server.url}/api/v1/firmware` }, { rollout });
+  };
+
+  it('a rollout that stays as it is deserves a warning', async () => {
+    const { rollout: kept, warnings } = await answers(
+      '{"rollout":"a\\u001b-1","rollout_outcome":"kept","rollout_state":"paused","rollout_audience":"all"}',
+    );
+    expect(kept).toEqual({ name: 'a\\x1b-1', outcome: 'kept', state: 'paused', audience: 'all' });
+    expect(warnings).toEqual([expect.stringContaining('a\\x1b-1 already (paused, all)')]);
+  });
+
+  it.each(['', 'stored', 'null', '{"status":"created"}', '{"rollout":null}', '{"rollout":"a"}'])(
+    '%j is no rollout: the delivery has failed, for good',
+    async (body) => {
+      const error = await failureOf(answers(body));
+      expect(error).toMatchObject({ code: 'rollout-unsupported', retryable: false });
+      expect(error.message).toContain('says nothing of the rollout canary:10');
+    },
+  );
 });
 
 describe('how long the server asks to wait', () => {
@@ -177,16 +219,16 @@ describe('a server that does not play by the rules', () => {
   it('and stalls in the middle of the body is a timeout that tells how far it came', async () => {
     const server = await receiver({ replies: ['stall'] });
     const bytes = Buffer.alloc(50_000_000);
-    const sending = sendHttps({ url: server.url }, { bytes, context: { timeoutMs: 200 } });
+    const sending = sendHttps({ url: server.url }, { bytes, context: { timeoutMs: 1000 } });
     const error = await failureOf(sending);
     expect(error).toMatchObject({ code: 'timeout', retryable: true });
-    expect(error.message).toMatch(/for 0\.2 s while sending the firmware, after \d+ bytes/);
+    expect(error.message).toMatch(/for 1 s while sending the firmware, after \d+ bytes/);
   });
 
   it('and never answers is a timeout while waiting for the answer', async () => {
     const server = await receiver({ replies: ['stall'] });
     const bytes = sampleBytes.subarray(0, 1000);
-    const sending = sendHttps({ url: server.url }, { bytes, context: { timeoutMs: 200 } });
+    const sending = sendHttps({ url: server.url }, { bytes, context: { timeoutMs: 1000 } });
     const error = await failureOf(sending);
     expect(error).toMatchObject({ code: 'timeout', retryable: true });
     expect(error.message).toContain('while waiting for the answer, after 1000 bytes');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OtaError } from '../../tools/core/errors.ts';
+import { parseAudience } from '../../tools/core/fleet/audience-text.ts';
 import type { ArtifactFacts } from '../../tools/core/release/delivery.ts';
 import { expandUrl } from '../../tools/transports/https/url.ts';
 import { https } from '../../tools/transports/https.ts';
@@ -133,6 +134,41 @@ describe('a bad channel is refused before anything is sent', () => {
     const problems = problemsOf({ url, ...settings });
     expect(problems).toEqual([expect.stringContaining(words)]);
     expect(problems.join()).not.toContain('hunter2');
+  });
+});
+
+describe('a rollout', () => {
+  const rollout = parseAudience('canary:10');
+  const plan = (channel: object) =>
+    https.prepare(channel, { artifact: factsOf(Buffer.from('firmware')), devices: [], rollout })[0];
+
+  it.each([
+    ['https://ota.example/api/v1/firmware', '?rollout=canary%3A10'],
+    ['https://ota.example/prefix/api/v1/firmware/?model=a', '&rollout=canary%3A10'],
+    ['https://ota.example/api/v1/firmware/{filename}', '?rollout=canary%3A10'],
+    ['https://ota.example/api/v1/firmware?rollout=all', '?rollout=canary%3A10'],
+  ])('is added to %s', (given, end) => {
+    const destination = plan({ url: given })?.destination ?? '';
+    expect(destination.endsWith(end)).toBe(true);
+    expect(destination).not.toContain('rollout=all');
+  });
+
+  it.each([
+    [{ url }, 'url does not end with /api/v1/firmware'],
+    [{ url: 'https://ota.example/api/v1/firmware/a/b' }, 'url does not end with'],
+    [{ url: 'https://ota.example/api/v1/firmware', method: 'PATCH' }, 'method is PATCH'],
+    [
+      { url: 'https://ota.example/api/v1/firmware', encoding: 'multipart' },
+      'encoding is multipart',
+    ],
+  ])('is refused with %j', (channel, detail) => {
+    expect(() => plan(channel)).toThrowError(
+      expect.objectContaining({
+        code: 'rollout-unsupported',
+        details: [expect.stringContaining(detail)],
+        hint: expect.stringContaining('ota serve'),
+      }),
+    );
   });
 });
 

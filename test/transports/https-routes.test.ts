@@ -2,9 +2,10 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ReceiverReply } from '../../tools/simulator/https-receiver.ts';
 import { chooseProxy } from '../../tools/transports/https/proxy.ts';
 import { tlsSamples } from '../support/authority.ts';
+import { holdClosedPort } from '../support/closed-port.ts';
 import { failureOf, sampleBytes } from '../support/deliveries.ts';
 import { receiver, sendHttps } from '../support/https.ts';
-import { createSilentServer, findClosedPort } from '../support/peers.ts';
+import { createSilentServer, findFreePort } from '../support/peers.ts';
 import { createProxy } from '../support/proxy.ts';
 
 const { ca, good } = tlsSamples;
@@ -58,7 +59,7 @@ describe('redirects', () => {
   });
 
   it('back at the first origin the headers stay away all the same', async () => {
-    const port = await findClosedPort();
+    const port = await findFreePort();
     const far = await receiver({ replies: [to(`http://127.0.0.1:${port}/again`)] });
     const near = await receiver({ port, replies: [to(far.url)] });
     await sendHttps({ url: near.url, headers: { 'X-Mine': 'hunter2' } });
@@ -202,7 +203,7 @@ describe('proxies of the environment', () => {
   });
 
   it('a proxy that is not there is named, not the server', async () => {
-    const port = await findClosedPort();
+    const port = await holdClosedPort();
     const context = { env: { HTTPS_PROXY: `127.0.0.1:${port}` } };
     const error = await failureOf(sendHttps({ url: 'https://ota.example/' }, { context }));
     expect(error).toMatchObject({ code: 'connection-refused', retryable: true });

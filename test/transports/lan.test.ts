@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { dial } from '../../tools/transports/lan/dial.ts';
 import { findMdnsAddresses } from '../../tools/transports/lan/mdns.ts';
 import { createResolver, sortAddresses } from '../../tools/transports/lan/resolve.ts';
-import { findClosedPort } from '../support/peers.ts';
+import { holdClosedPort } from '../support/closed-port.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -162,13 +162,13 @@ describe('connecting', () => {
 
   it('tries the other port when the first one refuses', async () => {
     const port = await listen('127.0.0.1');
-    const dialed = await dial(options([await findClosedPort(), port], ['127.0.0.1']));
+    const dialed = await dial(options([await holdClosedPort(), port], ['127.0.0.1']));
     expect(dialed.port).toBe(port);
     dialed.socket.destroy();
   });
 
   it('says which ports of which addresses refused', async () => {
-    const ports = [await findClosedPort(), await findClosedPort()];
+    const ports = [await holdClosedPort(), await holdClosedPort()];
     await expect(dial(options(ports, ['127.0.0.1']))).rejects.toMatchObject({
       code: 'connection-refused',
       message: `nothing listens at port ${ports[0]} or ${ports[1]} of lamp.local (127.0.0.1) (ECONNREFUSED 127.0.0.1:${ports[0]})`,

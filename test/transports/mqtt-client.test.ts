@@ -9,8 +9,9 @@ import {
   openClient,
 } from '../../tools/transports/mqtt/client.ts';
 import { matchesFilter } from '../../tools/transports/mqtt/topic-filter.ts';
+import { holdClosedPort } from '../support/closed-port.ts';
 import { rejection } from '../support/code.ts';
-import { createSilentServer, findClosedPort } from '../support/peers.ts';
+import { createSilentServer } from '../support/peers.ts';
 
 async function broker(options: BrokerOptions = {}) {
   const running = await createBroker(options);
@@ -78,7 +79,7 @@ describe('a connection to a broker', () => {
   });
 
   it.each([
-    ['connection-refused', async () => `mqtt://127.0.0.1:${await findClosedPort()}`],
+    ['connection-refused', async () => `mqtt://127.0.0.1:${await holdClosedPort()}`],
     ['host-unknown', async () => 'mqtt://no-such-host.invalid'],
     ['unauthorized', async () => (await broker({ users: { a: 'b' } })).url],
   ])('fails with %s', async (code, urlOf) => {

@@ -218,7 +218,11 @@ describe('a broker that falls silent', () => {
   it('in the middle of the message is a timeout that tells how far it came', async () => {
     const broker = await scriptedBroker({ stall: true });
     const bytes = Buffer.alloc(50_000_000);
-    const error = await failureOf(sendMqtt({ broker: broker.url, ...fw }, { context, bytes }));
+    // Long enough that a busy machine has connected by then.
+    const longer = { timeoutMs: 1000 };
+    const error = await failureOf(
+      sendMqtt({ broker: broker.url, ...fw }, { context: longer, bytes }),
+    );
     expect(error).toMatchObject({ code: 'timeout', retryable: true });
     expect(error.message).toMatch(/while sending the message, after \d+ bytes/);
   });

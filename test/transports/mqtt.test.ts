@@ -62,7 +62,7 @@ describe('one message carries the firmware', () => {
 
   it('after QoS 0 a broker that does not hang up is left after the timeout', async () => {
     const broker = await scriptedBroker({ onPacket: () => {} });
-    const context = { timeoutMs: 100 };
+    const context = { timeoutMs: 1000 };
     const receipt = await sendMqtt({ broker: broker.url, topic: 'fw', qos: 0 }, { context });
     expect(receipt.sentBytes).toBe(sampleBytes.length);
   });

@@ -10,8 +10,9 @@ import type { ServerTls } from '../../tools/simulator/server.ts';
 import { https } from '../../tools/transports/https.ts';
 import { mqtt } from '../../tools/transports/mqtt.ts';
 import { tlsSamples } from '../support/authority.ts';
+import { holdClosedPort } from '../support/closed-port.ts';
 import { failureOf, payloadOf, sampleBytes, sendContext } from '../support/deliveries.ts';
-import { createSilentServer, findClosedPort } from '../support/peers.ts';
+import { createSilentServer } from '../support/peers.ts';
 
 const { ca, good, client } = tlsSamples;
 const payload = payloadOf(sampleBytes);
@@ -188,7 +189,7 @@ describe('files of certificates and keys', () => {
       'the cert file client.key holds no PEM certificate',
     ],
   ])('that cannot be used are named before anything is connected: %j', async (settings, words) => {
-    const port = await findClosedPort();
+    const port = await holdClosedPort();
     for (const send of [
       () =>
         sendWith(mqtt, { broker: `mqtts://127.0.0.1:${port}`, topic: 'fw', ...settings }, folder),

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { buildImage } from '../../tools/core/image/build-image.ts';
+import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import type { DeviceTarget } from '../../tools/core/release/delivery.ts';
 import { defaultRetryPolicy } from '../../tools/core/retry.ts';
 import {

@@ -1,4 +1,5 @@
 import { displayText } from '../core/display-text.ts';
+import { formatAudience } from '../core/fleet/audience-text.ts';
 import type { DeployPlan, PlannedDelivery } from '../core/release/deploy-plan.ts';
 import type { DeliveryReport, DeployReport } from '../core/release/deploy-report.ts';
 import type { DeliveryEvent } from '../workflows/deliver.ts';
@@ -80,6 +81,8 @@ export function renderPlan(plan: DeployPlan, dryRun: boolean): string {
     lines.push(
       `${prefix}  ${sizeBytes} bytes (${formatBytes(sizeBytes)}), SHA-256 ${sha256}, verified`,
     );
+    if (step.rollout !== undefined)
+      lines.push(`${prefix}  rollout ${formatAudience(step.rollout)}`);
     if (dryRun) lines.push(`${prefix}  settings ${JSON.stringify(step.settings)}`);
   }
   return lines.join('\n');
@@ -117,6 +120,11 @@ function renderDelivery(delivery: DeliveryReport): string[] {
   const effort = `${amount}${seconds.toFixed(1)} s${rate}, ${count(attempts, 'attempt', 'attempts')}`;
   const mark = status === 'delivered' ? 'ok' : status;
   const lines = [`${mark}: ${transport} ${filename} -> ${delivery.destination} (${effort})`];
+  const { rollout } = delivery;
+  if (rollout?.outcome !== undefined)
+    lines.push(
+      `  rollout ${rollout.name} ${rollout.outcome}: ${rollout.state}, ${rollout.audience}`,
+    );
   if (delivery.answer !== undefined) lines.push(`  answer: ${delivery.answer}`);
   for (const warning of delivery.warnings) lines.push(`  warning: ${warning}`);
   if (error !== undefined) lines.push(`  ${error.message}`);

@@ -75,8 +75,11 @@ function commonParser(io: Io, name?: string): Argv {
     .alias({ h: 'help' })
     .exitProcess(false)
     .showHelpOnFail(false)
-    .fail((message, error) => {
-      throw error ?? usageError(message, name);
+    .fail((message, error?: Error) => {
+      // A flag whose value is missing comes as an error of the parser's own.
+      if (error === undefined || error.name === 'YError')
+        throw usageError(message ?? error?.message, name);
+      throw error;
     });
 }
 

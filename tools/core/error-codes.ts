@@ -112,6 +112,11 @@ export const errorCodes = {
     exit: 2,
     meaning: 'A channel still holds a stand-in such as `<token>`.',
   },
+  'rollout-unsupported': {
+    exit: 2,
+    meaning:
+      'A rollout is asked for that the transport, or the server of its channel, cannot start.',
+  },
   'nothing-to-deploy': { exit: 2, meaning: 'No artifact matches the filters.' },
 
   'secret-literal': { exit: 2, meaning: 'A secret would be written into a manifest.' },
@@ -149,6 +154,10 @@ export const errorCodes = {
   },
   'upload-rejected': { exit: 1, meaning: 'An upload is not an image that a device could run.' },
   'upload-too-large': { exit: 1, meaning: 'An upload is larger than the service accepts.' },
+  'audience-invalid': {
+    exit: 2,
+    meaning: 'A rollout is for none of all, canary:N, groups:a,b and devices:a,b.',
+  },
   'rollout-unknown': { exit: 1, meaning: 'The service has no rollout of that name.' },
   'rollout-exists': { exit: 1, meaning: 'The service has a rollout of that name already.' },
   'rollout-state': { exit: 1, meaning: 'A rollout cannot do that in the state that it is in.' },
@@ -164,6 +173,10 @@ export const errorCodes = {
   'range-invalid': { exit: 1, meaning: 'The asked range lies outside the file.' },
   'not-found': { exit: 1, meaning: 'The service has nothing at that address.' },
   'database-failed': { exit: 1, meaning: 'The database cannot be opened or does not answer.' },
+  'disk-full': {
+    exit: 1,
+    meaning: 'The disk of the service is full; nothing of the request was kept.',
+  },
   'data-in-use': { exit: 1, meaning: 'Another service process uses the data folder.' },
   'port-in-use': { exit: 1, meaning: 'Another process listens on that address and port.' },
   'service-config-invalid': { exit: 2, meaning: 'The settings of the service are wrong.' },

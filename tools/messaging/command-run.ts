@@ -1,12 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as realSleep } from 'node:timers/promises';
 import { OtaError } from '../core/errors.ts';
 import { type AudienceRequest, chooseDevices, type KnownDevices } from '../core/fleet/audience.ts';
 import { formatCommand } from '../core/fleet/command.ts';
-import type { StatusEvent } from '../core/fleet/status-event.ts';
 import type { TopicTemplate } from '../core/fleet/topic-template.ts';
-import type { DeviceWait, Expectation, SeenStatus } from '../core/fleet/wait.ts';
-import { createWaitList, type WaitEvent, type WaitList } from '../core/fleet/wait-list.ts';
+import type { DeviceWait, Expectation } from '../core/fleet/wait.ts';
+import type { WaitEvent } from '../core/fleet/wait-list.ts';
 import type { BrokerClient } from '../transports/mqtt/client.ts';
+import { createLedger, type Ledger, type Sleep } from './command-ledger.ts';
 import { followStatus } from './status-feed.ts';
 
 export type CommandEvent =
@@ -26,6 +26,8 @@ export interface CommandRunOptions {
   /** Retained states are listened for, before the command goes out, until none has come for so long. */
   readonly discoverMs: number;
   readonly now: () => number;
+  /** Sleeps by the clock of `now`; rejects when the signal is aborted. Default: the real one. */
+  readonly sleep?: Sleep;
   readonly signal: AbortSignal;
   notify(event: CommandEvent): void;
 }
@@ -33,6 +35,8 @@ export interface CommandRunOptions {
 export interface CommandRun {
   readonly waits: readonly DeviceWait[];
   readonly malformed: number;
+  /** What the reader of the outcomes must know. */
+  readonly warnings: readonly string[];
   readonly cancelled: boolean;
 }
 
@@ -43,32 +47,56 @@ export interface CommandRun {
  * @throws OtaError when nobody is meant, or the broker refuses; never because of what a device does
  */
 export async function runCommand(options: CommandRunOptions): Promise<CommandRun> {
-  const { client, commandTopic, now, signal } = options;
-  const ledger = createLedger(options);
+  const { commandTopic, audience, known, signal } = options;
   const perDevice = commandTopic.names.includes('device');
-  if (!perDevice) refuseChoice(options.audience, commandTopic.text);
-  if (options.wait || (perDevice && options.audience.all)) {
-    await followStatus({ client, topic: options.statusTopic, now, handle: ledger.handle });
-    await untilQuiet(options.discoverMs, ledger.heardCount, signal);
-  }
-  const devices = perDevice
-    ? chooseDevices(options.audience, options.known, ledger.heard())
-    : options.known.devices;
+  if (!perDevice) refuseChoice(audience, commandTopic.text);
+  const ledger = ledgerFor(options, perDevice);
+  if (options.wait || (perDevice && audience.all)) await listen(options, ledger);
+  const devices = perDevice ? chooseDevices(audience, known, ledger.heard()) : known.devices;
   const topics = perDevice
     ? devices.map((device) => commandTopic.expand({ device }))
     : [commandTopic.expand({})];
-  const { action, force, commandId, targetVersion } = options.expectation;
-  const command = formatCommand({
-    action,
-    force,
-    commandId,
-    ...(targetVersion === undefined ? {} : { version: targetVersion }),
-  });
   ledger.start(devices);
-  await Promise.all(topics.map((topic) => client.publish(topic, command, { qos: options.qos })));
+  await publish(options, topics);
   options.notify({ type: 'sent', devices: perDevice ? devices : topics });
-  if (options.wait) await ledger.finished();
-  return { waits: ledger.waits(), malformed: ledger.malformed(), cancelled: signal.aborted };
+  if (options.wait) await ledger.finished(signal);
+  return {
+    waits: ledger.waits(),
+    malformed: ledger.malformed(),
+    warnings: ledger.warnings(),
+    cancelled: signal.aborted,
+  };
+}
+
+function ledgerFor(options: CommandRunOptions, perDevice: boolean): Ledger {
+  const { expectation, known, statusTopic, now, notify, sleep = bySystem } = options;
+  return createLedger({
+    expectation,
+    // Where all share one topic and none is listed, whoever answers is taken in.
+    open: !perDevice && known.devices.length === 0,
+    statusTopic: statusTopic.text,
+    now,
+    sleep,
+    notify,
+  });
+}
+
+async function listen(options: CommandRunOptions, ledger: Ledger): Promise<void> {
+  const { client, statusTopic, now, sleep = bySystem, discoverMs, signal } = options;
+  await followStatus({ client, topic: statusTopic, now, handle: ledger.handle });
+  const count = ledger.heardCount;
+  for (let round = 0, before = -1; round < mostQuietWaits && before !== count(); round += 1) {
+    before = count();
+    await sleep(discoverMs, signal).catch(() => {});
+  }
+}
+
+async function publish(options: CommandRunOptions, topics: readonly string[]): Promise<void> {
+  const { client, qos, expectation } = options;
+  const { action, force, commandId, targetVersion } = expectation;
+  const version = targetVersion === undefined ? {} : { version: targetVersion };
+  const command = formatCommand({ action, force, commandId, ...version });
+  await Promise.all(topics.map((topic) => client.publish(topic, command, { qos })));
 }
 
 /** One topic for all reaches all. */
@@ -79,80 +107,7 @@ function refuseChoice({ devices, groups }: AudienceRequest, topic: string): void
   });
 }
 
-interface Ledger {
-  handle(event: StatusEvent): void;
-  /** Devices that have left a state at the broker. */
-  heard(): string[];
-  heardCount(): number;
-  /** From here on, messages may answer the command. */
-  start(devices: readonly string[]): void;
-  finished(): Promise<void>;
-  waits(): DeviceWait[];
-  malformed(): number;
-}
-
-/** What comes before the command is sent, and what comes after. */
-function createLedger(options: CommandRunOptions): Ledger {
-  const { now, signal, statusTopic } = options;
-  const early = new Map<string, SeenStatus>();
-  // Where all share one topic and none is listed, whoever answers is taken in.
-  const open = !options.commandTopic.names.includes('device') && options.known.devices.length === 0;
-  const anybody = statusTopic.text;
-  let waits: WaitList | undefined;
-  let malformed = 0;
-  let heardCount = 0;
-  let wake = () => {};
-
-  const handle = (event: StatusEvent): void => {
-    heardCount += 1;
-    if (event.type === 'malformed') malformed += 1;
-    else if (waits === undefined) early.set(event.device, event);
-    else {
-      if (open && !waits.has(event.device)) {
-        waits.leave(anybody);
-        waits.join(event.device, early.get(event.device));
-      }
-      waits.observe(event.device, event);
-      if (waits.allEnded) wake();
-    }
-  };
-  return {
-    handle,
-    heard: () => [...early.keys()].sort(),
-    heardCount: () => heardCount,
-    start(devices) {
-      waits = createWaitList({ ...options.expectation, sentAtMs: now() }, options.notify);
-      for (const device of open ? [anybody] : devices) waits.join(device, early.get(device));
-    },
-    async finished() {
-      const list = waits;
-      if (list === undefined || list.allEnded || signal.aborted) return;
-      const done = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-      const timer = setInterval(() => {
-        list.expire(now());
-        if (list.allEnded) wake();
-      }, tickMs);
-      signal.addEventListener('abort', wake, { once: true });
-      await done;
-      clearInterval(timer);
-      signal.removeEventListener('abort', wake);
-    },
-    waits: () => waits?.list() ?? [],
-    malformed: () => malformed,
-  };
-}
-
-/** How exactly a timeout is kept. */
-const tickMs = 50;
-
 /** Devices that talk all the time must not keep the command back for ever. */
 const mostQuietWaits = 20;
 
-async function untilQuiet(ms: number, count: () => number, signal: AbortSignal): Promise<void> {
-  for (let round = 0, before = -1; round < mostQuietWaits && before !== count(); round += 1) {
-    before = count();
-    await sleep(ms, undefined, { signal }).catch(() => undefined);
-  }
-}
+const bySystem: Sleep = (ms, signal) => realSleep(ms, undefined, { signal });

@@ -16,6 +16,8 @@ export interface Snapshot extends FleetCatalog {
   releaseRow(id: number): ReleaseRow | undefined;
   rolloutRow(name: string): RolloutRow | undefined;
   model(model: string): ModelRow;
+  /** Models with settings of their own, and models of releases, by name. */
+  readonly models: readonly ModelRow[];
   readonly allModelsOpen: boolean;
 }
 
@@ -72,6 +74,7 @@ function toSnapshot(rows: CatalogRows): Snapshot {
   const releaseRows = new Map(rows.releases.map((row) => [row.id, row]));
   const rolloutRows = new Map(rows.rollouts.map((row) => [row.name, row]));
   const models = new Map(rows.models.map((row) => [row.model, row]));
+  const modelRow = (model: string): ModelRow => models.get(model) ?? { model, ...defaultModel };
   return {
     state: rows.state,
     releases: rows.releases,
@@ -83,7 +86,10 @@ function toSnapshot(rows: CatalogRows): Snapshot {
     rolloutsOf: (model) => rolloutsByModel.get(model) ?? [],
     releaseRow: (id) => releaseRows.get(id),
     rolloutRow: (name) => rolloutRows.get(name),
-    model: (model) => models.get(model) ?? { model, ...defaultModel },
+    model: modelRow,
+    models: [...new Set([...models.keys(), ...rows.releases.map(({ model }) => model)])]
+      .sort()
+      .map(modelRow),
     allModelsOpen: rows.models.every(({ auth }) => auth === 'open'),
   };
 }

@@ -13,10 +13,10 @@ import type { ReleaseFacts } from '../core/fleet/release-facts.ts';
 import { answerReport } from '../core/fleet/report.ts';
 import { createBatcher } from './batcher.ts';
 import type { Catalog, Snapshot } from './catalog.ts';
+import { createSightings } from './sightings.ts';
 import { databaseFailed } from './store/database.ts';
 import type { FleetDecision } from './store/fleet-store.ts';
 import type { Store } from './store/store.ts';
-import { createTouches } from './touches.ts';
 
 /** A report as it arrives: the release by its number or by its version. */
 export interface IncomingReport extends AttemptNews {
@@ -38,7 +38,7 @@ export interface Fleet {
   find(deviceId: string): Promise<DeviceRecord | undefined>;
   /** Writes what is still in memory. */
   flush(): Promise<void>;
-  depth(): { reads: number; writes: number; touches: number };
+  depth(): { reads: number; writes: number; sightings: number };
   close(): Promise<void>;
 }
 
@@ -62,7 +62,7 @@ export function createFleet(store: Store, catalog: Catalog, now: () => number): 
     parallel: 1,
     run: (decisions) => changeOrRetry(store, decisions).catch(fail),
   });
-  const touches = createTouches((some) => store.fleet.touch(some));
+  const sightings = createSightings((some) => store.fleet.noteSightings(some));
 
   async function change(decision: FleetDecision): Promise<FleetChange> {
     const result = await writes.add(decision);
@@ -74,15 +74,17 @@ export function createFleet(store: Store, catalog: Catalog, now: () => number): 
     report: IncomingReport,
   ): Promise<{ attempt: Attempt; release: ReleaseFacts }> {
     let release: ReleaseFacts | undefined;
+    const nowMs = now();
     const { record } = await change({
       deviceId: report.deviceId,
       decide(stored) {
-        const known = touches.apply(stored);
+        const known = sightings.apply(stored);
         if (known === undefined) throw unknownDevice(report.deviceId);
         release = findRelease(known, report.release, catalog.current());
-        return answerReport(known, { ...report, release }, catalog.current(), now());
+        return answerReport(known, { ...report, release }, catalog.current(), nowMs);
       },
     });
+    sightings.add(record, nowMs, false);
     if (release === undefined || record.attempt === undefined)
       throw new TypeError('a report that was taken has an attempt');
     return { attempt: record.attempt, release };
@@ -90,18 +92,18 @@ export function createFleet(store: Store, catalog: Catalog, now: () => number): 
 
   return {
     async checkIn(checkIn) {
-      const known = touches.apply(await reads.add(checkIn.id));
+      const known = sightings.apply(await reads.add(checkIn.id));
       const nowMs = now();
       const answer = answerCheckIn(known, checkIn, catalog.current(), nowMs);
       if (!isWorthWriting(answer)) {
-        touches.add(checkIn.id, nowMs);
+        sightings.add(answer.record, nowMs, true);
         return { offer: answer.offer, record: answer.record, catalog: catalog.current() };
       }
       let { offer } = answer;
       const { record } = await change({
         deviceId: checkIn.id,
         decide(stored) {
-          const decided = answerCheckIn(touches.apply(stored), checkIn, catalog.current(), nowMs);
+          const decided = answerCheckIn(sightings.apply(stored), checkIn, catalog.current(), nowMs);
           offer = decided.offer;
           return decided;
         },
@@ -119,15 +121,15 @@ export function createFleet(store: Store, catalog: Catalog, now: () => number): 
         return takeReport(report);
       }
     },
-    find: async (deviceId) => touches.apply(await reads.add(deviceId)),
+    find: async (deviceId) => sightings.apply(await reads.add(deviceId)),
     // Somebody wants to see the list now: a long backlog is not worth the wait.
     flush: async () => {
-      if (touches.depth() <= 5000) await touches.flush();
+      if (sightings.depth() <= 5000) await sightings.flush();
     },
-    depth: () => ({ reads: reads.depth(), writes: writes.depth(), touches: touches.depth() }),
+    depth: () => ({ reads: reads.depth(), writes: writes.depth(), sightings: sightings.depth() }),
     async close() {
       await Promise.all([reads.idle(), writes.idle()]);
-      await touches.close();
+      await sightings.close();
     },
   };
 }

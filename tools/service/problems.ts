@@ -16,6 +16,7 @@ export interface ProblemBody {
 
 const statusByCode: Partial<Record<ErrorCode, number>> = {
   'request-invalid': 422,
+  'audience-invalid': 422,
   'name-invalid': 422,
   'version-invalid': 422,
   'device-unknown': 404,
@@ -26,6 +27,10 @@ const statusByCode: Partial<Record<ErrorCode, number>> = {
   'upload-unknown': 400,
   'upload-mismatch': 400,
   'upload-rejected': 422,
+  'signature-missing': 422,
+  'signature-invalid': 422,
+  'key-invalid': 422,
+  'key-unsupported': 422,
   'upload-too-large': 413,
   'release-exists': 409,
   'release-in-use': 409,
@@ -40,6 +45,7 @@ const statusByCode: Partial<Record<ErrorCode, number>> = {
   'range-invalid': 416,
   'artifact-missing': 404,
   'database-failed': 503,
+  'disk-full': 507,
 };
 
 /** What is thrown, as an answer. Nothing of an unforeseen failure leaves the house. */
@@ -53,7 +59,7 @@ export function toProblem(error: unknown, seedFace: boolean): ProblemBody {
       ...(details.length === 0 ? {} : { errors: details }),
     };
   }
-  const { validation, validationContext, statusCode, code } = error as Partial<FastifyError>;
+  const { validation, validationContext, statusCode } = error as Partial<FastifyError>;
   if (validation !== undefined) {
     const where = validationContext ?? 'body';
     const lines = validation.map(({ instancePath, message }) =>
@@ -70,8 +76,6 @@ export function toProblem(error: unknown, seedFace: boolean): ProblemBody {
       errors: lines,
     };
   }
-  if (code === 'ENOSPC')
-    return { ...frame('write-failed', 507), detail: 'the disk of the service is full' };
   if (statusCode === 413)
     return { ...frame('upload-too-large', 413), detail: 'the body is too large' };
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)

@@ -1,23 +1,18 @@
-import { createVerify } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { OtaError } from '../core/errors.ts';
 import { compareVersions } from '../core/version.ts';
 import type { Actor } from './access.ts';
-import type { ArtifactStore } from './artifacts/artifact-store.ts';
+import type { ArtifactStore, ReceivedArtifact } from './artifacts/artifact-store.ts';
 import type { Audit } from './audit.ts';
-import type { Catalog } from './catalog.ts';
+import type { Catalog, Snapshot } from './catalog.ts';
 import { type ImageFacts, inspectUpload, parseImageVersion } from './inspect-upload.ts';
 import { requireName } from './names.ts';
-import { parseList } from './store/rows.ts';
+import { requireSigned } from './signatures.ts';
 import type { Store } from './store/store.ts';
 import type { ReleaseChange, ReleaseRow } from './store/tables.ts';
 
-/** A file that was taken in and looked at. */
-export interface TakenFile extends ImageFacts {
-  readonly sizeBytes: number;
-  readonly sha256: string;
-  readonly md5: string;
-}
+/** A file that was taken in and looked at. It is gone unless it is kept: as a release, or for its registration. */
+export interface TakenFile extends ImageFacts, ReceivedArtifact {}
 
 /** What a publisher says of a release. */
 export interface NewReleaseFacts {
@@ -38,17 +33,27 @@ export interface NewReleaseFacts {
 
 /** Where releases come from, whichever door they enter by. */
 export interface Releases {
-  /** @throws OtaError `upload-rejected`, `upload-too-large` */
+  /**
+   * Whoever calls this discards the file in the end, whatever became of it.
+   *
+   * @throws OtaError `upload-rejected`, `upload-too-large`
+   */
   take(source: Readable): Promise<TakenFile>;
   /**
    * @returns `created: false` when exactly this release is there already
-   * @throws OtaError `release-exists`, `upload-mismatch`, `upload-rejected`
+   * @throws OtaError `release-exists`, `upload-mismatch`, `name-invalid`, `signature-missing`, `signature-invalid`
    */
   register(
     facts: NewReleaseFacts,
     file: TakenFile,
     actor: Actor,
   ): Promise<{ release: ReleaseRow; created: boolean }>;
+  /**
+   * The same for the seeds, whose doors never take a version twice.
+   *
+   * @throws OtaError `release-exists` also when exactly this release is there already
+   */
+  registerNew(facts: NewReleaseFacts, file: TakenFile, actor: Actor): Promise<ReleaseRow>;
   /** @throws OtaError `release-unknown` */
   change(id: number, change: ReleaseChange, actor: Actor): Promise<ReleaseRow>;
   /** @throws OtaError `release-unknown` */
@@ -66,43 +71,56 @@ export interface ReleasesOptions {
 
 export function createReleases(options: ReleasesOptions): Releases {
   const { store, catalog, artifacts, audit, now } = options;
-  return {
-    async take(source) {
-      const stored = await artifacts.put(source, options.maxUploadBytes);
-      return { ...stored, ...inspectUpload(await artifacts.bytes(stored.sha256)) };
-    },
-    async register(facts, file, actor) {
-      requireNames(facts);
-      requireSameVersion(facts, file);
-      const keys = parseList(catalog.current().model(facts.model).public_keys);
-      const verified =
-        keys.length > 0 && (await isSignedBy(keys, facts.signature, file, artifacts));
-      if (keys.length > 0 && !verified) throw unsigned(facts.model);
-      const row = toRow(facts, file, actor, verified, now());
-      const release = await store.catalog.addRelease(row);
-      if (release === undefined) {
-        const { releases } = await catalog.reload();
-        const known = releases.find(
-          ({ model, version, build }) =>
-            model === row.model && version === row.version && build === row.build,
-        );
-        if (known?.sha256 === row.sha256) return { release: known, created: false };
-        throw exists(facts);
-      }
-      await catalog.reload();
-      await audit.note('firmware_uploaded', actor, {
+  const register: Releases['register'] = async (given, file, actor) => {
+    requireNames(given);
+    const facts = { ...given, signature: parseSignature(given.signature) };
+    requireSameVersion(facts, file);
+    // Another node may have set the model's keys a moment ago.
+    const before = await catalog.reload();
+    const verified = await requireSigned(before.model(facts.model), facts.signature, file);
+    requireFree(facts, file, before);
+    await file.keep();
+    const row = toRow(facts, file, actor, verified, now());
+    const release = await store.catalog.addRelease(row, ({ id }) =>
+      audit.entry('firmware_uploaded', actor, {
         model: row.model,
         version: row.version,
-        data: { release_id: release.id, sha256: row.sha256, size: row.size, build: row.build },
-      });
-      return { release, created: true };
+        data: { release_id: id, sha256: row.sha256, size: row.size, build: row.build },
+      }),
+    );
+    const after = await catalog.reload();
+    if (release === undefined) {
+      const known = requireFree(facts, file, after);
+      if (known === undefined) throw exists(facts);
+      return { release: known, created: false };
+    }
+    return { release, created: true };
+  };
+  return {
+    async take(source) {
+      const received = await artifacts.receive(source, options.maxUploadBytes);
+      try {
+        return { ...received, ...inspectUpload(await received.bytes()) };
+      } catch (error) {
+        await received.discard();
+        throw error;
+      }
+    },
+    register,
+    async registerNew(facts, file, actor) {
+      const { release, created } = await register(facts, file, actor);
+      if (!created) throw exists(facts, 'It has exactly this content: nothing to do.');
+      return release;
     },
     async change(id, change, actor) {
-      const row = await store.catalog.changeRelease(id, { ...change, updated_at: now() });
+      const row = await store.catalog.changeRelease(
+        id,
+        { ...change, updated_at: now() },
+        ({ model, version }) =>
+          audit.entry('firmware_updated', actor, { model, version, data: change }),
+      );
       if (row === undefined) throw unknownRelease(id);
       await catalog.reload();
-      const { model, version } = row;
-      await audit.note('firmware_updated', actor, { model, version, data: change });
       return row;
     },
     get(id) {
@@ -154,6 +172,20 @@ function requireNames(facts: NewReleaseFacts): void {
   requireName('file name', facts.filename);
 }
 
+/**
+ * Base64 as programs print it, with line ends. Devices get it in a header, where nothing else may stand.
+ *
+ * @throws OtaError `request-invalid`
+ */
+function parseSignature(text: string | undefined): string | undefined {
+  const bare = text?.replace(/\s+/g, '');
+  if (bare === undefined || bare === '') return;
+  if (/^[A-Za-z0-9+/]+={0,2}$/.test(bare)) return bare;
+  throw new OtaError('request-invalid', 'the signature is not base64', {
+    hint: 'Make it with: openssl dgst -sha256 -sign key.pem app.bin | base64 -w0',
+  });
+}
+
 /** The version in the image and the declared one must agree, when the image has one that can be compared. */
 function requireSameVersion(facts: NewReleaseFacts, file: TakenFile): void {
   if (file.version === undefined) return;
@@ -169,32 +201,26 @@ function requireSameVersion(facts: NewReleaseFacts, file: TakenFile): void {
   );
 }
 
-async function isSignedBy(
-  keys: readonly string[],
-  signature: string | undefined,
+/** The release that is there already with exactly this content; other content under its version is refused. */
+function requireFree(
+  facts: NewReleaseFacts,
   file: TakenFile,
-  artifacts: ArtifactStore,
-): Promise<boolean> {
-  if (signature === undefined) return false;
-  const bytes = await artifacts.bytes(file.sha256);
-  const raw = Buffer.from(signature, 'base64');
-  // RSA PKCS#1 v1.5 or ECDSA over SHA-256, as `openssl dgst -sha256 -sign` makes them (seed 003).
-  return keys.some((key) => createVerify('sha256').update(bytes).verify(key, raw));
-}
-
-function unsigned(model: string): OtaError {
-  return new OtaError('upload-rejected', `model ${model} takes signed images only`, {
-    hint: 'Send the detached signature (base64) as X-Firmware-Signature, or as the field "signature".',
-  });
-}
-
-function exists(facts: NewReleaseFacts): OtaError {
-  const build = facts.build === 0 ? '' : ` build ${facts.build}`;
-  return new OtaError(
-    'release-exists',
-    `version ${facts.version}${build} of model ${facts.model} exists`,
-    { hint: 'A published version never changes: give the new image a new version.' },
+  { releases }: Snapshot,
+): ReleaseRow | undefined {
+  const known = releases.find(
+    ({ model, version, build }) =>
+      model === facts.model && version === facts.version && build === facts.build,
   );
+  if (known !== undefined && known.sha256 !== file.sha256) throw exists(facts);
+  return known;
+}
+
+function exists(
+  { model, version, build }: NewReleaseFacts,
+  hint = 'A published version never changes: give the new image a new version.',
+): OtaError {
+  const which = `${version}${build === 0 ? '' : ` build ${build}`}`;
+  return new OtaError('release-exists', `version ${which} of model ${model} exists`, { hint });
 }
 
 function unknownRelease(id: number): OtaError {

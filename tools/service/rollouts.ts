@@ -1,4 +1,5 @@
 import { OtaError } from '../core/errors.ts';
+import { formatAudience } from '../core/fleet/audience-text.ts';
 import { compareReleases } from '../core/fleet/release-facts.ts';
 import {
   actOnRollout,
@@ -8,10 +9,15 @@ import {
   type RolloutState,
 } from '../core/fleet/rollout.ts';
 import type { Audience } from '../core/fleet/rollout-audience.ts';
+import {
+  nameOfRollout,
+  planRolloutStart,
+  type RolloutOutcome,
+} from '../core/fleet/rollout-start.ts';
 import type { Actor } from './access.ts';
 import type { Audit } from './audit.ts';
-import type { Catalog } from './catalog.ts';
-import { toReleaseFacts } from './store/rows.ts';
+import type { Catalog, Snapshot } from './catalog.ts';
+import { toReleaseFacts, toRollout } from './store/rows.ts';
 import type { Store } from './store/store.ts';
 import type { ReleaseRow, RolloutRow } from './store/tables.ts';
 
@@ -37,6 +43,16 @@ export interface RolloutSettings {
 export interface Rollouts {
   /** @throws OtaError `rollout-exists` */
   create(facts: NewRolloutFacts, actor: Actor): Promise<RolloutRow>;
+  /**
+   * Starts the rollout that a release is published with; a release that has one keeps it as it is.
+   *
+   * @throws OtaError `rollout-exists` when the name is taken by a rollout of another release
+   */
+  start(
+    release: ReleaseRow,
+    audience: Audience,
+    actor: Actor,
+  ): Promise<{ row: RolloutRow; outcome: RolloutOutcome }>;
   /** @throws OtaError `rollout-unknown`, `rollout-state` */
   change(name: string, settings: RolloutSettings, actor: Actor): Promise<RolloutRow>;
   /** @throws OtaError `rollout-unknown`, `rollout-state` while it runs */
@@ -58,34 +74,53 @@ export function createRollouts(
     if (row === undefined) throw unknownRollout(name);
     return row;
   }
-  return {
-    async create(facts, actor) {
-      const row = await store.catalog.addRollout(toRow(facts, actor, now()));
-      if (row === undefined) throw exists(facts.name);
-      await catalog.reload();
-      const { model, version } = facts.release;
-      const event = facts.allowDowngrade === true ? 'rollback_initiated' : 'rollout_created';
-      await audit.note(event, actor, {
+  /** `undefined` when the name is taken. */
+  async function add(facts: NewRolloutFacts, actor: Actor): Promise<RolloutRow | undefined> {
+    const { model, version } = facts.release;
+    const event = facts.allowDowngrade === true ? 'rollback_initiated' : 'rollout_created';
+    const row = await store.catalog.addRollout(toRow(facts, actor, now()), ({ state }) =>
+      audit.entry(event, actor, {
         model,
         version,
         rollout: facts.name,
-        data: { audience: facts.audience, state: row.state },
-      });
+        data: { audience: formatAudience(facts.audience), state },
+      }),
+    );
+    if (row !== undefined) await catalog.reload();
+    return row;
+  }
+  return {
+    async create(facts, actor) {
+      const row = await add(facts, actor);
+      if (row === undefined) throw exists(facts.name);
       return row;
     },
+    async start(release, audience, actor) {
+      let plan = planStart(release, audience, catalog.current());
+      if (plan.outcome === 'created') {
+        const { name, outcome } = plan;
+        const row = await add({ name, release, audience, running: true }, actor);
+        if (row !== undefined) return { row, outcome };
+        // Somebody else was faster, perhaps at another node.
+        plan = planStart(release, audience, await catalog.reload());
+        if (plan.outcome === 'created') throw exists(name);
+      }
+      return { row: get(plan.rollout.name), outcome: plan.outcome };
+    },
     async change(name, settings, actor) {
-      const changed = await store.catalog.changeRollout(name, (row) =>
-        decide(row, settings, now()),
+      const changed = await store.catalog.changeRollout(
+        name,
+        (row) => decide(row, settings, now()),
+        ({ before, after }) =>
+          audit.entry('rollout_updated', actor, {
+            model: after.model,
+            rollout: name,
+            data: differences(before, after),
+          }),
       );
       if (changed === undefined) throw unknownRollout(name);
       await catalog.reload();
-      const { before, after } = changed;
-      await audit.note('rollout_updated', actor, {
-        model: after.model,
-        rollout: name,
-        data: differences(before, after),
-      });
-      return after;
+      return changed.after;
     },
     async remove(name, actor) {
       const row = get(name);
@@ -93,13 +128,21 @@ export function createRollouts(
         throw new OtaError('rollout-state', `rollout ${name} is ${row.state}: cannot delete`, {
           hint: 'Cancel or finish it first.',
         });
-      await store.catalog.removeRollout(name);
+      await store.catalog.removeRollout(name, () =>
+        audit.entry('rollout_deleted', actor, { model: row.model, rollout: name }),
+      );
       await catalog.reload();
-      await audit.note('rollout_deleted', actor, { model: row.model, rollout: name });
     },
     get,
     releaseFor: (model, version, build) => findRelease(catalog, model, version, build),
   };
+}
+
+function planStart(release: ReleaseRow, audience: Audience, catalog: Snapshot) {
+  const facts = toReleaseFacts(release);
+  const named = catalog.rolloutRow(nameOfRollout(facts));
+  const about = named === undefined ? undefined : toRollout(named);
+  return planRolloutStart(facts, audience, catalog.rolloutsOf(release.model), about);
 }
 
 function toRow(facts: NewRolloutFacts, actor: Actor, nowMs: number) {
@@ -138,10 +181,17 @@ function decide(row: RolloutRow, settings: RolloutSettings, nowMs: number) {
 
 /** What an update changed, for the audit: `{ state: ['running', 'paused'] }`. */
 function differences(before: RolloutRow, after: RolloutRow): Record<string, unknown> {
+  const shown = (row: RolloutRow) => ({
+    state: row.state,
+    audience: formatAudience(JSON.parse(row.audience) as Audience),
+    allow_downgrade: row.allow_downgrade,
+    deadline_ms: row.deadline_ms,
+  });
+  const [old, now] = [shown(before), shown(after)];
   return Object.fromEntries(
     (['state', 'audience', 'allow_downgrade', 'deadline_ms'] as const)
-      .filter((key) => before[key] !== after[key])
-      .map((key) => [key, [before[key], after[key]]]),
+      .filter((key) => old[key] !== now[key])
+      .map((key) => [key, [old[key], now[key]]]),
   );
 }
 

@@ -3,15 +3,18 @@ import { type Access, createAccess } from './access.ts';
 import type { ArtifactStore } from './artifacts/artifact-store.ts';
 import { type Audit, createAudit } from './audit.ts';
 import { type Catalog, createCatalog } from './catalog.ts';
+import { createDeadlines } from './deadlines.ts';
 import { createDeviceAuth, type DeviceAuth } from './device-auth.ts';
 import { createDownloads, type Downloads } from './download.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createLinks, type Links } from './links.ts';
+import { parseProxies } from './proxies.ts';
 import { createReleases, type Releases } from './releases.ts';
 import { createRollouts, type Rollouts } from './rollouts.ts';
 import type { Store } from './store/store.ts';
 import { createTokens, type Tokens } from './tokens.ts';
+import { createUploads, type Uploads } from './uploads.ts';
 
 /** What the running service is set to; see `schemas/service.schema.json` for the words in files. */
 export interface ServiceSettings {
@@ -48,6 +51,7 @@ export interface Service {
   readonly catalog: Catalog;
   readonly fleet: Fleet;
   readonly releases: Releases;
+  readonly uploads: Uploads;
   readonly rollouts: Rollouts;
   readonly access: Access;
   readonly keys: Keys;
@@ -66,6 +70,8 @@ export interface ServiceParts {
   readonly artifacts: ArtifactStore;
   readonly settings: ServiceSettings;
   now(): number;
+  /** Milliseconds of a clock that nobody can set. */
+  elapsed?(): number;
 }
 
 /** How often attempts past their deadline are looked for, and a lost notification is made up for. */
@@ -77,6 +83,7 @@ export async function createService({
   artifacts,
   settings,
   now,
+  elapsed = () => performance.now(),
 }: ServiceParts): Promise<Service> {
   const secret = await store.history.setting('secret', () => randomBytes(32).toString('hex'));
   const catalog = await createCatalog(store);
@@ -84,8 +91,9 @@ export async function createService({
   const audit = createAudit(store, now);
   const fleet = createFleet(store, catalog, now);
   const { maxUploadBytes } = settings;
+  const deadlines = createDeadlines({ store: store.fleet, now, elapsed });
   const round = setInterval(() => {
-    void store.fleet.expire(now()).catch(() => undefined);
+    void deadlines.round().catch(() => undefined);
     void catalog.reload().catch(() => undefined);
   }, roundMs);
   round.unref();
@@ -101,7 +109,8 @@ export async function createService({
     keys: createKeys(store, catalog, audit, now),
     rollouts: createRollouts(store, catalog, audit, now),
     releases: createReleases({ store, catalog, artifacts, audit, maxUploadBytes, now }),
-    deviceAuth: createDeviceAuth(tokens, secret, settings.trustedProxies, now),
+    uploads: createUploads(store, catalog, artifacts, now),
+    deviceAuth: createDeviceAuth(tokens, secret, parseProxies(settings.trustedProxies), now),
     links: createLinks(settings.downloadSecret ?? secret, settings.downloadTtlS, now),
     downloads: createDownloads(artifacts, settings.cacheBytes),
     async close() {

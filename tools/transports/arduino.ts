@@ -13,17 +13,11 @@ import { type Door, openDoor } from './arduino/door.ts';
 import { invite } from './arduino/invite.ts';
 import { invitationText } from './arduino/protocol.ts';
 import { uploadImage } from './arduino/upload.ts';
-import { defineTransport } from './define.ts';
-import {
-  destinationOf,
-  type Network,
-  portWarnings,
-  realNetwork,
-  refuseKeys,
-} from './lan/device.ts';
+import { destinationOf, type Network, portWarnings, refuseKeys } from './lan/device.ts';
 import { choosePorts } from './lan/ports.ts';
+import { definePushTransport, type PushRun } from './lan/push-transport.ts';
 import { type Place, reach } from './lan/reach.ts';
-import { createUploadCache, type UploadCache } from './lan/upload-cache.ts';
+import type { UploadCache } from './lan/upload-cache.ts';
 
 /** `deployment.channels.arduino` (schemas/channel-arduino.schema.json). */
 interface ArduinoChannel {
@@ -38,20 +32,17 @@ const defaultTimeoutS = 60;
 
 /** ArduinoOTA: a device is invited by UDP and fetches the image over TCP. One delivery for each device. */
 export function createArduinoTransport(network: Partial<Network> = {}): Transport {
-  return defineTransport<ArduinoChannel>({
-    name: 'arduino',
-    summary: 'pushes to devices whose firmware uses ArduinoOTA',
-    schema: channelSchema,
-    example: { timeout: 60 },
-    perDevice: true,
-    prepare(channel, { devices }) {
-      refuseKeys('arduino', devices);
-      const cache = createUploadCache();
-      return devices.map((device) =>
-        prepareDevice(channel, device, cache, { ...realNetwork, ...network }),
-      );
+  return definePushTransport<ArduinoChannel>(
+    {
+      name: 'arduino',
+      summary: 'pushes to devices whose firmware uses ArduinoOTA',
+      schema: channelSchema,
+      example: { timeout: 60 },
+      check: (_channel, devices) => refuseKeys('arduino', devices),
+      prepareDevice,
     },
-  });
+    network,
+  );
 }
 
 export const arduino: Transport = createArduinoTransport();
@@ -59,8 +50,7 @@ export const arduino: Transport = createArduinoTransport();
 function prepareDevice(
   channel: ArduinoChannel,
   device: DeviceTarget,
-  cache: UploadCache,
-  network: Network,
+  { cache, network }: PushRun,
 ): Delivery {
   const port = device.port ?? channel.port;
   const password = device.password ?? channel.password;

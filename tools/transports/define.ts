@@ -12,6 +12,8 @@ export interface TransportDefinition<Channel> {
   readonly example: Readonly<Record<string, unknown>>;
   /** Set where `prepare` makes one delivery for each device. */
   readonly perDevice?: true;
+  /** Set where the other side can be asked to start a rollout; see `Transport`. */
+  readonly startsRollouts?: true;
   prepare(channel: Channel, targets: Targets): Delivery[];
 }
 
@@ -26,6 +28,7 @@ export function defineTransport<Channel>(definition: TransportDefinition<Channel
     summary: definition.summary,
     example: definition.example,
     ...(definition.perDevice === undefined ? {} : { perDevice: definition.perDevice }),
+    ...(definition.startsRollouts === undefined ? {} : { startsRollouts: true }),
     prepare(channel, targets) {
       const problems = check(channel);
       if (problems.length > 0) throw channelInvalid(definition.name, problems);

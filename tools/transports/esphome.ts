@@ -10,13 +10,13 @@ import type {
   Transport,
 } from '../core/release/delivery.ts';
 import { createChannelCheck } from './channel-check.ts';
-import { defineTransport } from './define.ts';
 import { driveSession } from './esphome/drive.ts';
 import { createSession, type SessionOptions, type SessionSummary } from './esphome/session.ts';
-import { destinationOf, type Network, portWarnings, realNetwork } from './lan/device.ts';
+import { destinationOf, type Network, portWarnings } from './lan/device.ts';
 import { type Dialed, dial } from './lan/dial.ts';
 import { choosePorts } from './lan/ports.ts';
-import { createUploadCache, type UploadCache } from './lan/upload-cache.ts';
+import { definePushTransport, type PushRun } from './lan/push-transport.ts';
+import type { UploadCache } from './lan/upload-cache.ts';
 
 /** `deployment.channels.esphome` (schemas/channel-esphome.schema.json). */
 interface EsphomeChannel {
@@ -37,20 +37,17 @@ const windowBlocks = 16;
 
 /** ESPHome's native OTA protocol: one delivery for each device. */
 export function createEsphomeTransport(network: Partial<Network> = {}): Transport {
-  return defineTransport<EsphomeChannel>({
-    name: 'esphome',
-    summary: "pushes to devices over ESPHome's native OTA protocol",
-    schema: channelSchema,
-    example: { timeout: 60 },
-    perDevice: true,
-    prepare(channel, { devices }) {
-      requireKeys(channel, devices);
-      const cache = createUploadCache();
-      return devices.map((device) =>
-        prepareDevice(channel, device, cache, { ...realNetwork, ...network }),
-      );
+  return definePushTransport<EsphomeChannel>(
+    {
+      name: 'esphome',
+      summary: "pushes to devices over ESPHome's native OTA protocol",
+      schema: channelSchema,
+      example: { timeout: 60 },
+      check: requireKeys,
+      prepareDevice,
     },
-  });
+    network,
+  );
 }
 
 export const esphome: Transport = createEsphomeTransport();
@@ -58,8 +55,7 @@ export const esphome: Transport = createEsphomeTransport();
 function prepareDevice(
   channel: EsphomeChannel,
   device: DeviceTarget,
-  cache: UploadCache,
-  network: Network,
+  { cache, network }: PushRun,
 ): Delivery {
   const port = device.port ?? channel.port;
   const password = device.password ?? channel.password;

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import channelSchema from '../../schemas/channel-web.schema.json' with { type: 'json' };
 import type { Delivery, DeviceTarget, Transport } from '../core/release/delivery.ts';
-import { defineTransport } from './define.ts';
-import { destinationOf, type Network, realNetwork, refuseKeys } from './lan/device.ts';
+import { destinationOf, type Network, refuseKeys } from './lan/device.ts';
 import { dial } from './lan/dial.ts';
-import { createUploadCache, type UploadCache } from './lan/upload-cache.ts';
+import { definePushTransport, type PushRun } from './lan/push-transport.ts';
 import { buildFileForm } from './web/form.ts';
 import { probe, uploadForm } from './web/upload.ts';
 
@@ -23,20 +22,17 @@ const defaults = { port: 80, path: '/update', field: 'update', username: 'admin'
 
 /** The web page that a device serves for updates, without the page. One delivery for each device. */
 export function createWebTransport(network: Partial<Network> = {}): Transport {
-  return defineTransport<WebChannel>({
-    name: 'web',
-    summary: 'pushes to the web updater of devices (POST /update)',
-    schema: channelSchema,
-    example: { path: '/update' },
-    perDevice: true,
-    prepare(channel, { devices }) {
-      refuseKeys('web', devices);
-      const cache = createUploadCache();
-      return devices.map((device) =>
-        prepareDevice(channel, device, cache, { ...realNetwork, ...network }),
-      );
+  return definePushTransport<WebChannel>(
+    {
+      name: 'web',
+      summary: 'pushes to the web updater of devices (POST /update)',
+      schema: channelSchema,
+      example: { path: '/update' },
+      check: (_channel, devices) => refuseKeys('web', devices),
+      prepareDevice,
     },
-  });
+    network,
+  );
 }
 
 export const web: Transport = createWebTransport();
@@ -44,8 +40,7 @@ export const web: Transport = createWebTransport();
 function prepareDevice(
   channel: WebChannel,
   device: DeviceTarget,
-  cache: UploadCache,
-  network: Network,
+  { cache, network }: PushRun,
 ): Delivery {
   const settings = { ...defaults, ...channel };
   const port = device.port ?? settings.port;

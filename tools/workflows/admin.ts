@@ -1,9 +1,12 @@
 import { openAsBlob } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { type ErrorCode, errorCodes } from '../core/error-codes.ts';
 import { OtaError } from '../core/errors.ts';
-import { didYouMeanSuffix } from '../core/schema.ts';
-import { type AdminAct, type AdminArgs, adminActs } from './admin-acts.ts';
+import { parsePublicKey, publicPem } from '../core/signing/key.ts';
+import { readKeyText } from '../workspace/key-file.ts';
+import { readSignatureText } from '../workspace/signature-files.ts';
+import type { AdminAct, AdminArgs } from './admin/act.ts';
+import { chooseAct } from './admin/choose.ts';
 
 export interface AdminOptions {
   /** As typed: `['rollout', 'pause']`. */
@@ -11,46 +14,23 @@ export interface AdminOptions {
   readonly args: AdminArgs;
   readonly server: string;
   readonly key: string | undefined;
-  readonly filePath: string | undefined;
+  /** Paths in `args` start here. */
+  readonly cwd: string;
   readonly signal: AbortSignal;
-}
-
-/**
- * Chooses the act for the words.
- *
- * @throws OtaError `usage` when there is none, or something that it needs is not given
- */
-export function chooseAct(words: readonly string[], args: AdminArgs): AdminAct {
-  const typed = words.join(' ');
-  const act = adminActs.find((candidate) => candidate.words === typed);
-  if (act === undefined) {
-    const known = adminActs.map((candidate) => candidate.words);
-    throw new OtaError('usage', `unknown act "${typed}"${didYouMeanSuffix(typed, known)}`, {
-      hint: `There are: ${known.join(', ')}.`,
-    });
-  }
-  const missing = act.needs.filter((name) => args[name] === undefined);
-  if (missing.length === 0) return act;
-  throw new OtaError(
-    'usage',
-    `ota admin ${typed} needs ${missing.map((name) => `--${name}`).join(', ')}`,
-    {
-      hint: '`ota admin --help` shows flags and examples.',
-    },
-  );
 }
 
 /**
  * Asks the service to act.
  *
  * @returns the act and the service's answer
- * @throws OtaError with the service's own code, `unauthorized`, `connection-refused`
+ * @throws OtaError `usage`; with the service's own code, `unauthorized`, `connection-failed`; about the files that flags name
  */
 export async function admin(options: AdminOptions): Promise<{ act: AdminAct; answer: unknown }> {
   const act = chooseAct(options.words, options.args);
-  const url = urlOf(options.server, act.path(options.args));
-  const fields = definedOf(act.body?.(options.args) ?? {});
-  const body = await bodyOf(act, fields, options.filePath);
+  const args = await readFiles(options.args, options.cwd);
+  const url = urlOf(options.server, act.path(args));
+  const fields = definedOf(act.body?.(args) ?? {});
+  const body = await bodyOf(act, fields, args.file);
   let response: Response;
   try {
     response = await fetch(url, {
@@ -85,15 +65,36 @@ function urlOf(server: string, path: string): URL {
 async function bodyOf(
   act: AdminAct,
   fields: Record<string, unknown>,
-  filePath: string | undefined,
+  file: unknown,
 ): Promise<string | FormData | undefined> {
   if (act.body === undefined) return;
   if (act.form !== true) return JSON.stringify(fields);
   const form = new FormData();
   // Fields first, so that the service knows them when the file arrives.
   for (const [name, value] of Object.entries(fields)) form.append(name, String(value));
-  form.append('file', await openFile(filePath ?? ''), basename(filePath ?? ''));
+  const path = String(file);
+  form.append('file', await openFile(path), basename(path));
   return form;
+}
+
+/** The flags that name files, with what acts need of these: a path that is found from anywhere, texts of others. */
+async function readFiles(args: AdminArgs, cwd: string): Promise<AdminArgs> {
+  const { file, signature, 'public-key': keys } = args;
+  const paths = Array.isArray(keys) ? keys.map((path) => resolve(cwd, String(path))) : undefined;
+  return {
+    ...args,
+    file: file === undefined ? undefined : resolve(cwd, String(file)),
+    signature:
+      signature === undefined
+        ? undefined
+        : await readSignatureText(resolve(cwd, String(signature))),
+    'public-key': paths && (await Promise.all(paths.map(readPublicKey))),
+  };
+}
+
+/** Looked at here: a private key that somebody names by mistake goes nowhere. */
+async function readPublicKey(path: string): Promise<string> {
+  return publicPem(parsePublicKey(await readKeyText(path), path));
 }
 
 function openFile(path: string): Promise<Blob> {

@@ -129,13 +129,15 @@ function finish(
   signal: AbortSignal,
 ): DeliveryReport {
   if ('receipt' in outcome) {
-    const { sentBytes, warnings, answer } = outcome.receipt;
+    const { sentBytes, warnings, answer, rollout } = outcome.receipt;
+    const asked = base.rollout?.asked;
     return {
       ...base,
       status: 'delivered',
       sent_bytes: sentBytes,
       warnings: warnings.map(step.redact),
       ...(answer === undefined ? {} : { answer: step.redact(answer) }),
+      ...(asked === undefined || rollout === undefined ? {} : { rollout: { asked, ...rollout } }),
     };
   }
   const json = errorToJson(outcome.error);

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OtaError } from '../core/errors.ts';
-import { buildImage } from '../core/image/build-image.ts';
+import { buildImage } from '../core/image/building/build-image.ts';
 import { checkNames } from '../core/image/run-checks.ts';
 import type { Transport } from '../core/release/delivery.ts';
 import type { DeployReport } from '../core/release/deploy-report.ts';

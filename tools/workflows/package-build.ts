@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { BuildFolder, BuildPart } from '../core/build/build-folder.ts';
 import { OtaError } from '../core/errors.ts';
-import { mergeImages } from '../core/image/merge-images.ts';
+import { mergeImages } from '../core/image/building/merge-images.ts';
 import type { PackageFile } from '../core/release/package-plan.ts';
 import { didYouMeanSuffix } from '../core/schema.ts';
 import { readBuildFolder } from '../workspace/build-folder.ts';

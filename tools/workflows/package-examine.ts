@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type { BuildFolder } from '../core/build/build-folder.ts';
 import type { PackagedRelease } from '../core/image/check.ts';
 import { parseImage } from '../core/image/parse-image.ts';
-import type { PartitionTable } from '../core/image/partition-table.ts';
+import type { PartitionTable } from '../core/image/partitions/table.ts';
 import { checkFailure, checkWarnings, formatCheck, runChecks } from '../core/image/run-checks.ts';
 import { type Fingerprint, fingerprintOf } from '../core/integrity.ts';
 import { hardwareOf } from '../core/release/manifest.ts';

@@ -1,7 +1,7 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ErrorJson, errorToJson, OtaError } from '../core/errors.ts';
-import { buildImage } from '../core/image/build-image.ts';
+import { buildImage } from '../core/image/building/build-image.ts';
 import type { Transport } from '../core/release/delivery.ts';
 import { writeJsonFile } from '../workspace/json-write.ts';
 import { withTemporaryFolder } from '../workspace/temporary-folder.ts';

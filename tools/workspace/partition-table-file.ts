@@ -4,8 +4,8 @@ import {
   isPartitionTable,
   type PartitionTable,
   parsePartitionTable,
-} from '../core/image/partition-table.ts';
-import { parsePartitionCsv } from '../core/image/partition-table-csv.ts';
+} from '../core/image/partitions/table.ts';
+import { parsePartitionCsv } from '../core/image/partitions/table-csv.ts';
 import { readFirmwareBytes } from './firmware-bytes.ts';
 
 /**

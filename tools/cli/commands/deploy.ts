@@ -1,28 +1,25 @@
+import { parseAudience } from '../../core/fleet/audience-text.ts';
 import { parseAssignments } from '../../core/release/assignment.ts';
 import { requireDevicesUsed } from '../../core/release/deploy-plan.ts';
-import { defaultRetryPolicy } from '../../core/retry.ts';
 import { transports } from '../../transports/index.ts';
 import { clearDeployed } from '../../workflows/clear.ts';
 import { createClock } from '../../workflows/clock.ts';
 import { deploy } from '../../workflows/deploy.ts';
-import { writeJsonFile } from '../../workspace/json-write.ts';
 import { defineCommand } from '../command.ts';
+import { deliveryOptions, readDeliveryFlags, tellReport } from '../delivery-options.ts';
 import { createDeliveryView, renderClearing, renderPlan, renderReport } from '../delivery-view.ts';
 import { deviceOptions, readDevices } from '../device-options.ts';
 import { readVariables } from '../env-file.ts';
-import { line, writeJson } from '../io.ts';
+import { line } from '../io.ts';
 import {
   absolute,
   absoluteOrNone,
-  jsonOption,
   manifestOption,
-  numberBetween,
   optional,
   outputOption,
   setOption,
   splitList,
   verboseOption,
-  wholeNumberBetween,
 } from '../options.ts';
 import { fewDevices } from '../push-view.ts';
 
@@ -33,6 +30,10 @@ export const deployCommand = defineCommand({
     [
       'ota deploy --version 1.2.3 --transport esphome --batch devices.json --dry-run',
       'push a release to the devices of a file',
+    ],
+    [
+      'ota deploy --version 1.2.3 --transport https --rollout canary:10 --set https.url=https://ota.example.com/api/v1/firmware --dry-run',
+      'publish to `ota serve`, and offer it to a tenth of the devices',
     ],
     ['ota deploy --version 1.2.3 --transport mqtt --clear', 'take retained messages back'],
     ['ota deploy --version latest --env-file .env.production --report report.json', 'from CI'],
@@ -53,39 +54,26 @@ export const deployCommand = defineCommand({
         describe: `only these transports: ${transports.map(({ name }) => name).join(', ')}`,
       },
       artifact: { type: 'string', describe: 'only the artifact of this name or file name' },
+      rollout: {
+        type: 'string',
+        describe: 'start a rollout, too: all, canary:10, groups:a,b or devices:a,b',
+      },
       ...deviceOptions,
       ...setOption,
       'env-file': { type: 'string', normalize: true, describe: 'file with values for ${NAME}' },
-      retries: {
-        type: 'number',
-        default: defaultRetryPolicy.retries,
-        describe: 'attempts after the first one (waits 1, 2, 4 s)',
-      },
       timeout: { type: 'number', describe: "seconds; default each channel's own" },
-      concurrency: { type: 'number', default: 4, describe: 'devices at the same time' },
-      'fail-fast': { type: 'boolean', default: false, describe: 'stop at the first failure' },
       clear: {
         type: 'boolean',
         default: false,
         describe: 'send nothing; clear what the broker keeps of the release',
       },
       'dry-run': { type: 'boolean', default: false, describe: 'verify and plan, send nothing' },
-      ...jsonOption,
-      report: { type: 'string', normalize: true, describe: 'write the report to this file, too' },
-      progress: {
-        choices: ['auto', 'plain', 'none'] as const,
-        default: 'auto' as const,
-        describe: 'bars on a terminal, plain lines, or nothing',
-      },
+      ...deliveryOptions,
       ...verboseOption,
     }),
   async run(args, io) {
-    const retries = numberBetween('retries', args.retries, 0, 100);
-    const timeoutS =
-      args.timeout === undefined
-        ? undefined
-        : numberBetween('timeout', args.timeout, 0.001, 86_400);
-    const concurrency = wholeNumberBetween('concurrency', args.concurrency, 1, 1000);
+    const { concurrency, ...sending } = readDeliveryFlags(args);
+    const rollout = args.rollout === undefined ? undefined : parseAudience(args.rollout);
     const devices = await readDevices(args, io);
     const perDevice = devices.length > 0;
     const view = createDeliveryView(io, args.json ? 'none' : args.progress, {
@@ -102,10 +90,9 @@ export const deployCommand = defineCommand({
       available: transports,
       variables: await readVariables(io, args['env-file']),
       dryRun: args['dry-run'],
-      policy: { ...defaultRetryPolicy, retries },
+      ...sending,
       // Without devices a delivery waits for the one before it.
       concurrency: perDevice ? concurrency : 1,
-      failFast: args['fail-fast'],
       env: io.env,
       signal: io.signal,
       clock: createClock(io),
@@ -116,12 +103,10 @@ export const deployCommand = defineCommand({
       },
       ...optional('outputFolder', absoluteOrNone(io, args.output)),
       ...optional('artifact', args.artifact),
-      ...optional('timeoutMs', timeoutS === undefined ? undefined : timeoutS * 1000),
+      ...optional('rollout', rollout),
     }).finally(view.close);
-    if (args.report !== undefined) await writeJsonFile(absolute(io, args.report), report);
-    if (args.json) writeJson(io.stdout, report);
-    else line(io.stdout, renderReport(report, args.clear ? 'cleared' : 'delivered'));
-    if (report.cancelled) return 130;
-    return report.ok ? 0 : 1;
+    return tellReport(report, args, io, (sum) =>
+      renderReport(sum, args.clear ? 'cleared' : 'delivered'),
+    );
   },
 });

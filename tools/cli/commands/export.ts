@@ -6,6 +6,7 @@ import { defineCommand } from '../command.ts';
 import { line, writeJson } from '../io.ts';
 import {
   absolute,
+  absoluteOrNone,
   jsonOption,
   manifestOption,
   optional,
@@ -60,10 +61,7 @@ export const exportCommand = defineCommand({
       folder: absolute(io, args.out),
       forceUpdate: args['force-update'],
       now: io.now(),
-      ...optional(
-        'outputFolder',
-        args.output === undefined ? undefined : absolute(io, args.output),
-      ),
+      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     if (args.json) writeJson(io.stdout, { ok: true, version, format: format.name, files });
     else {

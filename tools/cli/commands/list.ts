@@ -5,6 +5,7 @@ import { renderFindings } from '../findings-view.ts';
 import { line, writeJson } from '../io.ts';
 import {
   absolute,
+  absoluteOrNone,
   jsonOption,
   manifestOption,
   optional,
@@ -24,10 +25,7 @@ export const listCommand = defineCommand({
     const result = await listVersions({
       manifestPath: absolute(io, args.manifest),
       now: io.now(),
-      ...optional(
-        'outputFolder',
-        args.output === undefined ? undefined : absolute(io, args.output),
-      ),
+      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     const ok = result.findings.length === 0;
     if (args.json) writeJson(io.stdout, { ok, ...result });

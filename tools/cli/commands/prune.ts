@@ -5,6 +5,7 @@ import { defineCommand } from '../command.ts';
 import { type Io, line, writeJson } from '../io.ts';
 import {
   absolute,
+  absoluteOrNone,
   jsonOption,
   manifestOption,
   optional,
@@ -43,10 +44,7 @@ export const pruneCommand = defineCommand({
       keep: args.keep,
       dryRun,
       now: io.now(),
-      ...optional(
-        'outputFolder',
-        args.output === undefined ? undefined : absolute(io, args.output),
-      ),
+      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     if (args.json) writeJson(io.stdout, { ok: true, dry_run: dryRun, ...result });
     else render(result, dryRun, io);

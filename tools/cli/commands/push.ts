@@ -1,26 +1,22 @@
 import { OtaError } from '../../core/errors.ts';
 import { parseAssignments } from '../../core/release/assignment.ts';
 import { isSettings } from '../../core/release/channel.ts';
-import { defaultRetryPolicy } from '../../core/retry.ts';
 import { transports } from '../../transports/index.ts';
 import { createClock } from '../../workflows/clock.ts';
 import { push } from '../../workflows/push.ts';
 import { manifestsInReach } from '../../workflows/signed-binary.ts';
-import { writeJsonFile } from '../../workspace/json-write.ts';
 import { defineCommand } from '../command.ts';
+import { deliveryOptions, readDeliveryFlags, tellReport } from '../delivery-options.ts';
 import { createDeliveryView } from '../delivery-view.ts';
 import { deviceOptions, readDevices } from '../device-options.ts';
-import { line, writeJson } from '../io.ts';
+import { line } from '../io.ts';
 import {
   absolute,
   absoluteOrNone,
-  jsonOption,
-  numberBetween,
   optional,
   setOption,
   splitList,
   verboseOption,
-  wholeNumberBetween,
 } from '../options.ts';
 import { fewDevices, renderDryRun, renderPushPlan, renderPushReport } from '../push-view.ts';
 
@@ -74,28 +70,13 @@ export const pushCommand = defineCommand({
         describe: 'an image check that may fail (repeatable)',
       },
       ...setOption,
-      retries: {
-        type: 'number',
-        default: defaultRetryPolicy.retries,
-        describe: 'attempts after the first one (waits 1, 2, 4 s)',
-      },
       timeout: { type: 'number', default: 60, describe: 'seconds to wait for each answer' },
-      concurrency: { type: 'number', default: 4, describe: 'devices at the same time' },
-      'fail-fast': { type: 'boolean', default: false, describe: 'begin no device after a failure' },
       'dry-run': { type: 'boolean', default: false, describe: 'check and plan, send nothing' },
-      ...jsonOption,
-      report: { type: 'string', normalize: true, describe: 'write the report to this file, too' },
-      progress: {
-        choices: ['auto', 'plain', 'none'] as const,
-        default: 'auto' as const,
-        describe: 'bars on a terminal, plain lines, or nothing',
-      },
+      ...deliveryOptions,
       ...verboseOption,
     }),
   async run(args, io) {
-    const retries = wholeNumberBetween('retries', args.retries, 0, 100);
-    const timeoutS = numberBetween('timeout', args.timeout, 0.001, 86_400);
-    const concurrency = wholeNumberBetween('concurrency', args.concurrency, 1, 1000);
+    const sending = readDeliveryFlags(args);
     const transport = pushTransports.find(({ name }) => name === args.protocol);
     if (transport === undefined) throw new OtaError('transport-unknown', String(args.protocol));
     const channel = parseAssignments(args.set)[transport.name] ?? {};
@@ -115,10 +96,7 @@ export const pushCommand = defineCommand({
       chips: splitList(args.chip) ?? [],
       allow: splitList(args.allow) ?? [],
       dryRun: args['dry-run'],
-      policy: { ...defaultRetryPolicy, retries },
-      timeoutMs: timeoutS * 1000,
-      concurrency,
-      failFast: args['fail-fast'],
+      ...sending,
       env: io.env,
       signal: io.signal,
       clock: createClock(io),
@@ -128,10 +106,6 @@ export const pushCommand = defineCommand({
       },
       ...optional('partitionTablePath', table === undefined ? undefined : absolute(io, table)),
     }).finally(view.close);
-    if (args.report !== undefined) await writeJsonFile(absolute(io, args.report), report);
-    if (args.json) writeJson(io.stdout, report);
-    else line(io.stdout, args['dry-run'] ? renderDryRun(report) : renderPushReport(report));
-    if (report.cancelled) return 130;
-    return report.ok ? 0 : 1;
+    return tellReport(report, args, io, args['dry-run'] ? renderDryRun : renderPushReport);
   },
 });

@@ -1,5 +1,5 @@
 import type { FirmwareFile } from '../image/firmware-file.ts';
-import type { PartitionTable } from '../image/partition-table.ts';
+import type { PartitionTable } from '../image/partitions/table.ts';
 import type { Disagreement } from './disagreement.ts';
 import { findDisagreements } from './disagreements.ts';
 import type { FlasherArgs, FlashFile } from './flasher-args.ts';

@@ -7,8 +7,8 @@ import {
   otadataPartition,
   otaSlots,
   type Partition,
-} from '../image/partition.ts';
-import { checkPartitions } from '../image/partition-rules.ts';
+} from '../image/partitions/partition.ts';
+import { checkPartitions } from '../image/partitions/rules.ts';
 import type { BuildPart, JoinedBuild } from './build-folder.ts';
 import { type Disagreement, type DisagreementCode, disagreement } from './disagreement.ts';
 

@@ -1,5 +1,5 @@
 import { quoted } from '../display-text.ts';
-import { fixedAppSlots } from '../image/partition.ts';
+import { fixedAppSlots } from '../image/partitions/partition.ts';
 import type { JoinedBuild } from './build-folder.ts';
 import { type Disagreement, disagreement } from './disagreement.ts';
 

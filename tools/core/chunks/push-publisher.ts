@@ -4,6 +4,10 @@ import { createSendQueue } from './send-queue.ts';
 
 /** The publisher's side of a transfer: what to send next, who has everything. No clock, no network. */
 export interface PushPublisher {
+  /** From the beginning all chunks wait; takes them back until somebody asks. */
+  clear(): void;
+  /** Lets all chunks wait. */
+  fill(): void;
   /** The next chunk of this round, or `undefined` when the round is over. */
   nextChunk(): number | undefined;
   /** Takes a device's answer; false when it is about another transfer. */
@@ -25,6 +29,8 @@ export function createPushPublisher(
   const queue = createSendQueue(chunk_count);
   const devices = createPushDevices(chunk_count, expected);
   return {
+    fill: queue.fill,
+    clear: queue.clear,
     nextChunk: queue.next,
     receive(request) {
       if (request.transfer_id !== transfer_id || !devices.take(request)) return false;

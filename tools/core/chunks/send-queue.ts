@@ -5,17 +5,22 @@ export interface SendQueue {
   /** Takes the next chunk out, or `undefined` when none waits. */
   next(): number | undefined;
   add(range: ChunkRange): void;
+  /** Lets all chunks wait. */
+  fill(): void;
+  /** Lets none wait. */
+  clear(): void;
   readonly isEmpty: boolean;
   /** Chunks taken out so far. */
   readonly sentChunks: number;
 }
 
 export function createSendQueue(chunkCount: number): SendQueue {
-  const waiting = createChunkSet(chunkCount);
+  let waiting = createChunkSet(chunkCount);
   const add = ([first, last]: ChunkRange): void => {
     for (let index = first; index <= last; index += 1) waiting.add(index);
   };
-  add([0, chunkCount - 1]);
+  const fill = (): void => add([0, chunkCount - 1]);
+  fill();
   let cursor = 0;
   let sentChunks = 0;
   return {
@@ -28,6 +33,10 @@ export function createSendQueue(chunkCount: number): SendQueue {
       return index;
     },
     add,
+    fill,
+    clear() {
+      waiting = createChunkSet(chunkCount);
+    },
     get isEmpty() {
       return waiting.size === 0;
     },

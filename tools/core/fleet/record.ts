@@ -28,6 +28,8 @@ export interface Attempt {
 
 /** What the service knows of a device: the last attempt is part of it, earlier ones are history. */
 export interface DeviceRecord {
+  /** The store's own number of the device; `undefined` until it is stored. */
+  readonly number: number | undefined;
   readonly device: Device;
   readonly attempt: Attempt | undefined;
   readonly lastSeenAtMs: number;

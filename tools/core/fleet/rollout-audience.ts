@@ -35,3 +35,15 @@ export function isInAudience(audience: Audience, device: AudienceMember): boolea
 export function withPercentage(audience: Audience, percentage: number): Audience {
   return audience.kind === 'specific' ? audience : { ...audience, percentage };
 }
+
+/** Whether two audiences are the same devices, whatever the order in which they are named. */
+export function isSameAudience(a: Audience, b: Audience): boolean {
+  return identityOf(a) === identityOf(b);
+}
+
+function identityOf(audience: Audience): string {
+  const setOf = (names: readonly string[]): string[] => [...new Set(names)].sort();
+  if (audience.kind === 'specific') return JSON.stringify([setOf(audience.deviceIds)]);
+  const groups = audience.kind === 'groups' ? setOf(audience.groups) : null;
+  return JSON.stringify([groups, audience.percentage]);
+}

@@ -6,6 +6,8 @@ export type StatusEvent =
   | {
       readonly type: 'status';
       readonly device: string;
+      /** The topic or the message says which device it is; else `device` is the topic. */
+      readonly named: boolean;
       readonly status: DeviceStatus;
       /** The broker kept it from before we subscribed. */
       readonly retained: boolean;
@@ -41,6 +43,7 @@ export function readStatusEvent(
     return { type: 'malformed', device: named ?? topic, problem: parsed.problem, receivedAtMs };
   }
   const { status } = parsed;
-  const device = named ?? status.deviceId ?? topic;
-  return { type: 'status', device, status, retained, receivedAtMs };
+  const name = named ?? status.deviceId;
+  const event = { status, retained, receivedAtMs } as const;
+  return { type: 'status', device: name ?? topic, named: name !== undefined, ...event };
 }

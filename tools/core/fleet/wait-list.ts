@@ -2,6 +2,7 @@ import {
   type DeviceWait,
   type Expectation,
   expireWait,
+  type Outcome,
   observeStatus,
   type SeenStatus,
   startDeviceWait,
@@ -18,11 +19,16 @@ export interface WaitList {
   /** Begins to wait. What is known of the device is old news, also when it was not kept by the broker. */
   join(device: string, known?: SeenStatus): void;
   leave(device: string): void;
-  /** Takes a message into account; those of other devices are passed over. */
-  observe(device: string, seen: SeenStatus): void;
+  /**
+   * Takes a message into account; those of other devices are passed over.
+   *
+   * @param outcome how it ends for the device, whatever the message says
+   */
+  observe(device: string, seen: SeenStatus, outcome?: Outcome): void;
   /** Gives up who takes too long. */
   expire(nowMs: number): void;
   readonly allEnded: boolean;
+  readonly size: number;
   list(): DeviceWait[];
 }
 
@@ -47,9 +53,11 @@ export function createWaitList(
       waits.set(device, kept === undefined ? wait : observeStatus(wait, kept, expectation));
     },
     leave: (device) => void waits.delete(device),
-    observe(device, seen) {
+    observe(device, seen, outcome) {
       const wait = waits.get(device);
-      if (wait !== undefined) put(observeStatus(wait, seen, expectation));
+      if (wait === undefined) return;
+      const observed = observeStatus(wait, seen, expectation);
+      put(outcome === undefined ? observed : { ...observed, outcome });
     },
     expire(nowMs) {
       for (const wait of waits.values()) {
@@ -59,6 +67,9 @@ export function createWaitList(
     },
     get allEnded() {
       return [...waits.values()].every(({ outcome }) => outcome !== undefined);
+    },
+    get size() {
+      return waits.size;
     },
     list: () => [...waits.values()],
   };

@@ -1,6 +1,6 @@
 import type { BuildFolder } from '../build/build-folder.ts';
 import type { FirmwareFile } from './firmware-file.ts';
-import type { PartitionTable } from './partition-table.ts';
+import type { PartitionTable } from './partitions/table.ts';
 
 export type CheckLevel = 'error' | 'warning' | 'off';
 

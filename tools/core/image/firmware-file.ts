@@ -7,8 +7,8 @@ import type { ElfFile } from './foreign/elf.ts';
 import type { EncryptedFile } from './foreign/encrypted.ts';
 import type { EmptyFile, UnknownFile } from './foreign/unknown.ts';
 import type { MergedImage } from './merged.ts';
-import type { OtadataFile } from './otadata.ts';
-import type { PartitionTable } from './partition-table.ts';
+import type { OtadataFile } from './partitions/otadata.ts';
+import type { PartitionTable } from './partitions/table.ts';
 
 export interface PartitionTableFile {
   readonly kind: 'partition-table';

@@ -2,9 +2,9 @@ import { type BootImage, parseBootImage } from './boot-image.ts';
 import { chipById, chips } from './chips.ts';
 import { imageMagic } from './esp/header.ts';
 import type { ImageFinding } from './finding.ts';
-import { type Partition, partitionEnd } from './partition.ts';
-import { isPartitionTable, type PartitionTable, parsePartitionTable } from './partition-table.ts';
-import { partitionTypes } from './partition-types.ts';
+import { type Partition, partitionEnd } from './partitions/partition.ts';
+import { isPartitionTable, type PartitionTable, parsePartitionTable } from './partitions/table.ts';
+import { partitionTypes } from './partitions/types.ts';
 
 /** An image that lies somewhere in a merged file. */
 export interface MergedPart {

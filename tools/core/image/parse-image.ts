@@ -6,9 +6,9 @@ import { parseElf } from './foreign/elf.ts';
 import { suspectEncrypted } from './foreign/encrypted.ts';
 import { describeUnknown, isText, parseKnownContainer } from './foreign/unknown.ts';
 import { parseMergedImage } from './merged.ts';
-import { parseOtadata } from './otadata.ts';
-import { isPartitionTable, type PartitionTable, parsePartitionTable } from './partition-table.ts';
-import { parsePartitionCsv } from './partition-table-csv.ts';
+import { parseOtadata } from './partitions/otadata.ts';
+import { isPartitionTable, type PartitionTable, parsePartitionTable } from './partitions/table.ts';
+import { parsePartitionCsv } from './partitions/table-csv.ts';
 
 /**
  * All readers, surest first. The order matters: a merged image of a chip that boots from offset 0 begins

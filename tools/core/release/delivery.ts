@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { ErrorCode } from '../error-codes.ts';
 import { OtaError, type OtaErrorOptions } from '../errors.ts';
+import type { Audience } from '../fleet/rollout-audience.ts';
+import type { RolloutOutcome } from '../fleet/rollout-start.ts';
 
 /** What a transport may know about the release and the artifact that it carries. */
 export interface ArtifactFacts {
@@ -31,6 +33,8 @@ export interface DeviceTarget {
 export interface Targets {
   readonly artifact: ArtifactFacts;
   readonly devices: readonly DeviceTarget[];
+  /** Whom the other side is to offer the release to. Only for transports with `startsRollouts`. */
+  readonly rollout?: Audience;
 }
 
 /** The bytes of one artifact, verified before they are handed out. */
@@ -54,6 +58,8 @@ export interface SendContext {
   now(): Date;
   /** In the interval [0, 1). */
   random(): number;
+  /** Sleeps by the clock of `now`; rejects when the signal is aborted. Default: the real one. */
+  sleep?(ms: number, signal: AbortSignal): Promise<void>;
   /** Bytes handed to the network so far, in this attempt. */
   onProgress(sentBytes: number): void;
 }
@@ -65,6 +71,17 @@ export interface Receipt {
   readonly warnings: readonly string[];
   /** The other side's answer in a few words, when it gave one. */
   readonly answer?: string;
+  /** What became of the rollout that was asked for. */
+  readonly rollout?: StartedRollout;
+}
+
+/** A rollout as the other side has it now. */
+export interface StartedRollout {
+  readonly name: string;
+  readonly outcome: RolloutOutcome;
+  readonly state: string;
+  /** As `formatAudience` writes it; a long list is cut. */
+  readonly audience: string;
 }
 
 /** One artifact on its way to one destination. Nothing has happened until `send`. */
@@ -91,6 +108,12 @@ export interface Transport {
   readonly example: Readonly<Record<string, unknown>>;
   /** Reaches devices one by one: without devices in a plan it has nothing to do. */
   readonly perDevice?: true;
+  /**
+   * Set where the other side can keep rollouts: then `prepare` takes `targets.rollout` (and throws
+   * `OtaError('rollout-unsupported')` when the channel leads to a server that cannot), and a receipt says what
+   * became of it. The others are never asked.
+   */
+  readonly startsRollouts?: true;
   /** Throws `OtaError('channel-invalid')` with all problems of the channel's settings. */
   prepare(channel: unknown, targets: Targets): Delivery[];
 }

@@ -1,9 +1,9 @@
 import { OtaError } from '../errors.ts';
-import { didYouMeanSuffix } from '../schema.ts';
+import type { Audience } from '../fleet/rollout-audience.ts';
 import { maskSecrets } from '../secrets.ts';
 import { isSettings, mergeSettings, type Settings } from './channel.ts';
 import type { ArtifactFacts, Delivery, DeviceTarget, Targets, Transport } from './delivery.ts';
-import { defaultProtocolsOf, hardwareOf, type RootManifest } from './manifest.ts';
+import { hardwareOf, type RootManifest } from './manifest.ts';
 import {
   fillPlaceholders,
   findLeftovers,
@@ -12,7 +12,8 @@ import {
   type Variables,
 } from './placeholders.ts';
 import { createRedactor, type Redactor } from './redactor.ts';
-import { type Artifact, chooseArtifacts, isUpdate, type Release } from './release.ts';
+import { type Artifact, chooseArtifacts, type Release } from './release.ts';
+import { chooseTransports, protocolsOf, requireKnown } from './transport-choice.ts';
 
 export interface DeployRequest {
   /** Transports to use; empty means every protocol of each artifact. */
@@ -21,6 +22,8 @@ export interface DeployRequest {
   /** Channel settings from the command line, by transport. */
   readonly overrides: Settings;
   readonly devices: readonly DeviceTarget[];
+  /** Whom the other side is to offer the release to; every transport of the plan must be able to say so. */
+  readonly rollout?: Audience;
 }
 
 export interface DeployFacts {
@@ -39,6 +42,8 @@ export interface PlannedDelivery {
   readonly destination: string;
   /** Settings in force, as written (placeholders not filled) and with secrets masked. */
   readonly settings: Settings;
+  /** The rollout that comes with it. */
+  readonly rollout?: Audience;
   /** A function, so that printing a plan cannot print what the delivery knows. */
   readonly send: Delivery['send'];
   readonly clear?: NonNullable<Delivery['clear']>;
@@ -59,7 +64,7 @@ export interface DeployPlan {
  * Decides what is delivered where. Does no I/O and needs no credentials.
  *
  * @throws OtaError `transport-unknown`, `artifact-unknown`, `channel-missing`, `channel-invalid`,
- *   `devices-missing`, `nothing-to-deploy`
+ *   `devices-missing`, `rollout-unsupported`, `nothing-to-deploy`
  */
 export function planDeploy(request: DeployRequest, facts: DeployFacts): DeployPlan {
   requireKnown(request.transports, facts.transports);
@@ -68,7 +73,6 @@ export function planDeploy(request: DeployRequest, facts: DeployFacts): DeployPl
   const leftovers = new Set<string>();
   for (const artifact of chooseArtifacts(facts.release, request.artifact).filter(isSent(request))) {
     for (const transport of chooseTransports(artifact, request, facts)) {
-      requireDevices(transport, request);
       const channel = planChannel(transport, artifact, request, facts);
       for (const place of channel.missing) missing.add(place);
       for (const place of channel.leftovers) leftovers.add(place);
@@ -88,45 +92,6 @@ export function planDeploy(request: DeployRequest, facts: DeployFacts): DeployPl
 /** Only apps are sent over the air, unless another artifact is asked for by name. */
 function isSent(request: DeployRequest): (artifact: Artifact) => boolean {
   return ({ role }) => request.artifact !== undefined || role === undefined || role === 'app';
-}
-
-function requireKnown(names: readonly string[], transports: readonly Transport[]): void {
-  const known = transports.map(({ name }) => name);
-  const unknown = names.find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  throw new OtaError(
-    'transport-unknown',
-    `there is no transport "${unknown}"${didYouMeanSuffix(unknown, known)}`,
-    { hint: `Transports are: ${known.join(', ')}.` },
-  );
-}
-
-function protocolsOf(artifact: Artifact, facts: DeployFacts): readonly string[] {
-  if (!isUpdate(artifact)) return [];
-  return artifact.protocols ?? defaultProtocolsOf(facts.manifest);
-}
-
-function chooseTransports(
-  artifact: Artifact,
-  request: DeployRequest,
-  facts: DeployFacts,
-): Transport[] {
-  const protocols = protocolsOf(artifact, facts);
-  requireKnown(protocols, facts.transports);
-  const asked = (name: string): boolean => request.transports.includes(name);
-  return facts.transports.filter(({ name, perDevice }) => {
-    if (protocols.includes(name)) return request.transports.length === 0 || asked(name);
-    // The protocols of a release say how it is handed out to all. A push to devices that somebody names is
-    // decided at that moment.
-    return perDevice === true && asked(name) && isUpdate(artifact);
-  });
-}
-
-function requireDevices({ name, perDevice }: Transport, { devices }: DeployRequest): void {
-  if (perDevice !== true || devices.length > 0) return;
-  throw new OtaError('devices-missing', `${name} pushes to devices one by one; none is given`, {
-    hint: 'Name them with --device HOST or --batch FILE, or choose other transports with --transport.',
-  });
 }
 
 /**
@@ -201,10 +166,13 @@ function planSteps(
   facts: DeployFacts,
 ): PlannedDelivery[] {
   const artifactFacts = toArtifactFacts(artifact, facts);
-  const targets = { artifact: artifactFacts, devices: request.devices };
-  return prepareDeliveries(transport, channel, targets).map((delivery) =>
-    planDelivery(transport, artifactFacts, delivery, channel),
-  );
+  const { devices, rollout } = request;
+  const wish = rollout === undefined ? {} : { rollout };
+  const targets = { artifact: artifactFacts, devices, ...wish };
+  return prepareDeliveries(transport, channel, targets).map((delivery) => ({
+    ...planDelivery(transport, artifactFacts, delivery, channel),
+    ...wish,
+  }));
 }
 
 /** One step of a plan, fit to be shown. */

@@ -1,4 +1,6 @@
 import type { ErrorJson } from '../errors.ts';
+import { formatAudience } from '../fleet/audience-text.ts';
+import type { StartedRollout } from './delivery.ts';
 import type { DeployPlan, PlannedDelivery } from './deploy-plan.ts';
 
 /**
@@ -29,6 +31,8 @@ export interface DeliveryReport {
   readonly seconds: number;
   readonly warnings: readonly string[];
   readonly answer?: string;
+  /** `asked`: as `--rollout` takes it; the rest is there when the other side has answered. */
+  readonly rollout?: { readonly asked: string } & Partial<StartedRollout>;
   readonly error?: ErrorJson;
 }
 
@@ -63,6 +67,7 @@ export function plannedReport(
     sent_bytes: 0,
     seconds: 0,
     warnings: [],
+    ...(step.rollout === undefined ? {} : { rollout: { asked: formatAudience(step.rollout) } }),
   };
 }
 

@@ -1,17 +1,14 @@
-import { createPublicKey } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { OtaError } from '../../core/errors.ts';
 import { type Role, roles } from '../access.ts';
-import { type DeviceAuthMode, deviceAuthModes } from '../device-auth.ts';
 import type { Service } from '../service.ts';
-import { parseList } from '../store/rows.ts';
-import type { EventRow, KeyRow } from '../store/tables.ts';
-import { id, isoTime, keyed, limit } from './schemas.ts';
+import type { EventFilter, LoggedEvent } from '../store/event-log.ts';
+import type { KeyRow } from '../store/tables.ts';
+import { flag, id, isoTime, keyed, limit, skip } from './schemas.ts';
 
-/** Keys, tokens, models and the audit log. */
+/** Keys, tokens and the audit log. */
 export function adminRoutes(app: FastifyInstance, { service }: { service: Service }): void {
   keyRoutes(app, service);
-  const { access, audit, catalog, store, tokens, deviceAuth } = service;
+  const { access, audit, store, tokens, deviceAuth } = service;
 
   app.post<{
     Body: { subject: string; kind: 'device' | 'admin'; role?: Role; ttl_seconds: number };
@@ -40,36 +37,14 @@ export function adminRoutes(app: FastifyInstance, { service }: { service: Servic
     },
   );
 
-  app.put<{ Params: { model: string }; Body: { auth?: DeviceAuthMode; public_keys?: string[] } }>(
-    '/api/v1/models/:model',
-    {
-      schema: schemaOf('How devices of a model show who they are; who may sign', {
-        body: modelBody,
-      }),
-    },
-    async (request) => {
-      const actor = await access.require(request.headers, 'admin');
-      const { model } = request.params;
-      const before = catalog.current().model(model);
-      for (const key of request.body.public_keys ?? []) requirePublicKey(key);
-      const row = {
-        model,
-        auth: request.body.auth ?? before.auth,
-        public_keys:
-          request.body.public_keys === undefined
-            ? before.public_keys
-            : JSON.stringify(request.body.public_keys),
-      };
-      await store.catalog.setModel(row);
-      await catalog.reload();
-      await audit.note('model_updated', actor, { model, data: { auth: row.auth } });
-      return { model, auth: row.auth, public_keys: parseList(row.public_keys) };
-    },
-  );
-
-  app.get<{ Querystring: { type?: string; skip: number; limit: number } }>(
+  app.get<{ Querystring: EventFilter }>(
     '/api/admin/events',
-    { schema: schemaOf('Who did what, newest first', { querystring: eventQuery }) },
+    {
+      schema: schemaOf(
+        'Who did what, newest first; with updates=true, what became of updates, too',
+        { querystring: eventQuery },
+      ),
+    },
     async (request) => {
       await access.require(request.headers, 'admin');
       const rows = await store.history.events(request.query);
@@ -108,17 +83,6 @@ function keyRoutes(app: FastifyInstance, { access, keys, catalog }: Service): vo
   );
 }
 
-function requirePublicKey(pem: string): void {
-  try {
-    createPublicKey(pem);
-  } catch (cause) {
-    throw new OtaError('request-invalid', 'a public key is not PEM', {
-      cause,
-      hint: 'Make one with: openssl rsa -in key.pem -pubout',
-    });
-  }
-}
-
 function toKey(row: KeyRow) {
   return {
     name: row.name,
@@ -129,7 +93,7 @@ function toKey(row: KeyRow) {
   };
 }
 
-function toEvent(row: EventRow) {
+function toEvent(row: LoggedEvent) {
   return {
     id: row.id,
     at: isoTime(row.at),
@@ -159,19 +123,12 @@ const keyBody = {
   required: ['name', 'role'],
   properties: { name: id, role: { type: 'string', enum: roles }, ttl_seconds: ttl },
 } as const;
-const modelBody = {
-  type: 'object',
-  minProperties: 1,
-  properties: {
-    auth: { type: 'string', enum: deviceAuthModes },
-    public_keys: { type: 'array', maxItems: 10, items: { type: 'string', maxLength: 5000 } },
-  },
-} as const;
 const eventQuery = {
   type: 'object',
   properties: {
-    type: id,
-    skip: { type: 'integer', minimum: 0, default: 0 },
+    type: { ...id, description: 'also update_started, update_completed, update_failed' },
+    updates: { ...flag, default: false },
+    skip,
     limit: limit(1000, 50),
   },
 } as const;

@@ -1,12 +1,19 @@
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
+import {
+  formatAudience,
+  longestAudienceText,
+  parseAudience,
+} from '../../core/fleet/audience-text.ts';
 import type { Audience } from '../../core/fleet/rollout-audience.ts';
+import type { Actor } from '../access.ts';
 import { parseImageVersion } from '../inspect-upload.ts';
 import type { TakenFile } from '../releases.ts';
+import type { Rollouts } from '../rollouts.ts';
 import type { Service } from '../service.ts';
-import type { ReleaseRow } from '../store/tables.ts';
-import { buildNumber, flag, id, keyed, version } from './schemas.ts';
+import { requireStorable } from '../texts.ts';
+import { buildNumber, bytesBody, flag, id, keyed, version } from './schemas.ts';
 
 interface PublishQuery {
   model?: string;
@@ -17,6 +24,11 @@ interface PublishQuery {
   rollout?: string;
 }
 
+type PublishRequest = FastifyRequest<{
+  Querystring: PublishQuery;
+  Params: { filename?: string };
+}>;
+
 /** The publisher's door: one request with the bare firmware, as `ota deploy --transport https` sends it. */
 export function publisherRoutes(app: FastifyInstance, { service }: { service: Service }): void {
   for (const url of ['/api/v1/firmware', '/api/v1/firmware/:filename']) {
@@ -24,35 +36,49 @@ export function publisherRoutes(app: FastifyInstance, { service }: { service: Se
       method: ['PUT', 'POST'],
       url,
       schema: publishSchema,
-      bodyLimit: Number.MAX_SAFE_INTEGER, // counted while it is stored
+      config: { file: bytesBody },
       async handler(request, reply) {
         const actor = await service.access.require(request.headers, 'publisher');
         if (typeof request.body?.pipe !== 'function')
           throw new OtaError('request-invalid', 'there is no firmware in the request', {
             hint: 'Send it as application/octet-stream.',
           });
+        const { rollout: wish } = request.query;
+        const audience = wish === undefined ? undefined : parseAudience(wish);
         const file = await service.releases.take(request.body);
-        requireDigests(request, file);
-        const facts = factsOf(request, file);
-        const { release, created } = await service.releases.register(facts, file, actor);
-        const { rollout } = request.query;
-        const plan = rollout === undefined ? undefined : parseRollout(rollout);
-        const started =
-          plan === undefined ? undefined : await startRollout(service, release, plan, actor);
-        return reply.code(created ? 201 : 200).send({
-          status: created ? 'created' : 'unchanged',
-          id: release.id,
-          model: release.model,
-          version: release.version,
-          build: release.build,
-          size: release.size,
-          sha256: release.sha256,
-          rollout: started ?? null,
-          warnings: file.warnings,
-        });
+        try {
+          requireDigests(request, file);
+          const { created, ...answer } = await publish(service, request, file, { actor, audience });
+          return reply.code(created ? 201 : 200).send(answer);
+        } finally {
+          await file.discard();
+        }
       },
     });
   }
+}
+
+async function publish(
+  { releases, rollouts }: Service,
+  request: PublishRequest,
+  file: TakenFile,
+  { actor, audience }: { actor: Actor; audience: Audience | undefined },
+) {
+  const { release, created } = await releases.register(factsOf(request, file), file, actor);
+  const started =
+    audience === undefined ? undefined : await rollouts.start(release, audience, actor);
+  return {
+    created,
+    status: created ? 'created' : 'unchanged',
+    id: release.id,
+    model: release.model,
+    version: release.version,
+    build: release.build,
+    size: release.size,
+    sha256: release.sha256,
+    ...showRollout(started),
+    warnings: file.warnings,
+  };
 }
 
 /** What the sender says it sent must be what arrived. */
@@ -76,14 +102,14 @@ function mismatch(what: string, declared: string, arrived: string): OtaError {
   });
 }
 
-function factsOf(
-  request: FastifyRequest<{ Querystring: PublishQuery; Params: { filename?: string } }>,
-  file: TakenFile,
-) {
+function factsOf(request: PublishRequest, file: TakenFile) {
   const { query, headers, params } = request;
   const header = (name: string): string | undefined => {
     const value = [headers[name]].flat()[0];
-    return value === undefined ? undefined : decode(value);
+    if (value === undefined) return;
+    const text = decode(value);
+    requireStorable(`the header ${name}`, text);
+    return text;
   };
   const inside = file.version === undefined ? undefined : parseImageVersion(file.version);
   const model = query.model ?? header('x-firmware-model') ?? header('x-device-model') ?? file.chip;
@@ -111,44 +137,20 @@ function decode(text: string): string {
   }
 }
 
-/**
- * `all`, `canary:10`, `group:a,b`, `group:a,b:25`, `specific:d1,d2`.
- *
- * @throws OtaError `request-invalid`
- */
-export function parseRollout(text: string): Audience {
-  const [kind = '', first = '', second = '100'] = text.split(':');
-  const list = first.split(',').filter((item) => item !== '');
-  const percent = (value: string): number => {
-    if (/^\d{1,3}$/.test(value) && Number(value) <= 100) return Number(value);
-    throw badRollout(text);
+/** A list of devices may be long; what it was is known to who asked. */
+const shownAudience = 500;
+
+function showRollout(started: Awaited<ReturnType<Rollouts['start']>> | undefined) {
+  if (started === undefined) return { rollout: null };
+  const { row, outcome } = started;
+  const audience = formatAudience(JSON.parse(row.audience) as Audience);
+  const isLong = audience.length > shownAudience;
+  return {
+    rollout: row.name,
+    rollout_outcome: outcome,
+    rollout_state: row.state,
+    rollout_audience: isLong ? `${audience.slice(0, shownAudience)}…` : audience,
   };
-  if (kind === 'all' && first === '') return { kind, percentage: 100 };
-  if (kind === 'all' || kind === 'canary') return { kind, percentage: percent(first) };
-  if (kind === 'group' && list.length > 0)
-    return { kind: 'groups', groups: list, percentage: percent(second) };
-  if (kind === 'specific' && list.length > 0) return { kind, deviceIds: list };
-  throw badRollout(text);
-}
-
-function badRollout(text: string): OtaError {
-  return new OtaError('request-invalid', `rollout ${JSON.stringify(text)} is not understood`, {
-    hint: 'Use all, canary:10, group:a,b:25 or specific:id1,id2.',
-  });
-}
-
-/** Publishing the same again leaves the rollout as it is: somebody may have raised or paused it meanwhile. */
-async function startRollout(
-  { catalog, rollouts }: Service,
-  release: ReleaseRow,
-  audience: Audience,
-  actor: Parameters<Service['rollouts']['create']>[1],
-): Promise<string> {
-  const build = release.build === 0 ? '' : `-b${release.build}`;
-  const name = `${release.model}-${release.version}${build}`;
-  if (catalog.current().rolloutRow(name) === undefined)
-    await rollouts.create({ name, release, audience, running: true }, actor);
-  return name;
 }
 
 const publishSchema = {
@@ -163,7 +165,7 @@ const publishSchema = {
       build: buildNumber,
       min_version: version,
       stable: { ...flag, default: false },
-      rollout: { type: 'string', maxLength: 4000 },
+      rollout: { type: 'string', maxLength: longestAudienceText },
     },
   },
 } as const;

@@ -1,13 +1,12 @@
 import type { FastifyInstance } from 'fastify';
-import { OtaError } from '../../core/errors.ts';
 import type { AttemptState } from '../../core/fleet/attempt.ts';
 import { statusOfState } from '../../core/fleet/attempt.ts';
 import type { Service } from '../service.ts';
 import type { AttemptEntry } from '../store/history-store.ts';
 import { parseList } from '../store/rows.ts';
 import type { DeviceRow, ReleaseRow } from '../store/tables.ts';
-import { readForm } from './multipart.ts';
-import { flag, id, isoTime, keyed, limit, longText, version } from './schemas.ts';
+import { withForm } from './multipart.ts';
+import { flag, formBody, id, isoTime, keyed, limit, longText, skip, version } from './schemas.ts';
 import { seed003RolloutRoutes } from './seed-003-rollouts.ts';
 
 interface UploadQuery {
@@ -27,42 +26,35 @@ export function seed003AdminRoutes(app: FastifyInstance, { service }: { service:
 
   app.post<{ Querystring: UploadQuery }>(
     '/api/admin/firmware/upload',
-    { schema: uploadSchema, config: { seed: true } },
+    { schema: uploadSchema, config: { seed: true, file: formBody({ signature }) } },
     async (request) => {
       const actor = await access.require(request.headers, 'publisher');
       const { query } = request;
-      const { file, filename, fields } = await readForm(service, request);
-      const { release, created } = await releases.register(
-        {
-          model: query.device_model,
-          version: query.version,
-          build: 0,
-          filename,
-          minVersion: query.min_version,
-          changelog: query.changelog,
-          releaseNotes: query.release_notes,
-          signed: query.is_signed,
-          signature: query.signature ?? fields.signature,
-        },
-        file,
-        actor,
-      );
-      if (!created)
-        throw new OtaError(
-          'release-exists',
-          `version ${release.version} of model ${release.model} exists`,
+      return withForm(service, request, async ({ file, filename, fields }) => {
+        const release = await releases.registerNew(
           {
-            hint: 'It has exactly this content: nothing to do.',
+            model: query.device_model,
+            version: query.version,
+            build: 0,
+            filename,
+            minVersion: query.min_version,
+            changelog: query.changelog,
+            releaseNotes: query.release_notes,
+            signed: query.is_signed,
+            signature: query.signature ?? fields.signature,
           },
+          file,
+          actor,
         );
-      return {
-        status: 'success',
-        message: `Firmware ${release.version} uploaded`,
-        version: release.version,
-        file_size: release.size,
-        checksum_sha256: release.sha256,
-        warnings: file.warnings,
-      };
+        return {
+          status: 'success',
+          message: `Firmware ${release.version} uploaded`,
+          version: release.version,
+          file_size: release.size,
+          checksum_sha256: release.sha256,
+          warnings: file.warnings,
+        };
+      });
     },
   );
 
@@ -75,7 +67,7 @@ export function seed003AdminRoutes(app: FastifyInstance, { service }: { service:
       const rows = catalog
         .current()
         .releases.filter((row) => model === undefined || row.model === model)
-        .sort((a, b) => b.created_at - a.created_at || b.id - a.id);
+        .sort((a, b) => b.id - a.id);
       return { releases: rows.slice(0, request.query.limit).map(toRelease) };
     },
   );
@@ -152,11 +144,11 @@ export function toUpdate(row: AttemptEntry) {
   };
 }
 
+const signature = { type: 'string', maxLength: 2000 } as const;
 const uploadSchema = {
   tags: ['releases'],
   summary: 'Upload a release (form field "file")',
   security: keyed,
-  consumes: ['multipart/form-data'],
   querystring: {
     type: 'object',
     required: ['version', 'device_model'],
@@ -167,7 +159,7 @@ const uploadSchema = {
       changelog: longText,
       release_notes: longText,
       is_signed: { ...flag, default: false },
-      signature: { type: 'string', maxLength: 2000 },
+      signature,
     },
   },
 } as const;
@@ -185,7 +177,7 @@ function listSchema(summary: string, most: number, standard: number) {
         firmware_version: version,
         group: id,
         limit: limit(most, standard),
-        skip: { type: 'integer', minimum: 0, default: 0 },
+        skip,
       },
     },
   };

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
 import { type ReportedStatus, reportedStatuses } from '../../core/fleet/attempt.ts';
-import type { Offer } from '../../core/fleet/offer.ts';
 import type { Snapshot } from '../catalog.ts';
-import { unknownDevice } from '../fleet.ts';
+import type { LinkQuery } from '../links.ts';
 import type { Service } from '../service.ts';
 import type { ReleaseRow } from '../store/tables.ts';
+import { createDeviceDoor, type DeviceDoor, type DoorAnswer, linkQuery } from './device-door.ts';
 import { buildNumber, chipName, deviceId, hash, id, nullable, version } from './schemas.ts';
 
 interface CheckQuery {
@@ -25,32 +25,27 @@ interface StatusBody {
   progress_percent?: number | null;
 }
 
-interface DownloadQuery {
+interface DownloadQuery extends LinkQuery {
   device_model?: string;
-  device_id?: string;
-  expires?: string;
-  sig?: string;
 }
 
 /** The endpoints that devices of seed 003 use. */
 export function seed003DeviceRoutes(app: FastifyInstance, { service }: { service: Service }): void {
-  const { fleet, deviceAuth, catalog, downloads } = service;
+  const door = createDeviceDoor(app, service);
   app.get<{ Querystring: CheckQuery }>(
     '/api/firmware/check',
     { schema: checkSchema, config: { seed: true } },
     async (request) => {
       const { query } = request;
-      await app.limitDevice(request, query.device_id);
-      await deviceAuth.require(request, query.device_id, query.device_model, catalog.current());
-      const answer = await fleet.checkIn({
+      const answer = await door.check(request, {
         id: query.device_id,
         model: query.device_model,
         version: query.current_version,
         build: query.current_build,
-        imageSha256: query.image_sha256?.toLowerCase(),
+        imageSha256: query.image_sha256,
         chip: query.chip,
       });
-      return toAnswer(service, answer.offer, query, answer.catalog);
+      return toAnswer(door, answer, query);
     },
   );
 
@@ -63,9 +58,7 @@ export function seed003DeviceRoutes(app: FastifyInstance, { service }: { service
         throw new OtaError('request-invalid', 'path and body name different devices', {
           hint: 'device_id in the body is the one of the path.',
         });
-      await app.limitDevice(request, body.device_id);
-      await requireReporter(service, request, body.device_id);
-      const { attempt } = await fleet.report({
+      const { attempt } = await door.report(request, {
         deviceId: body.device_id,
         release: { version: body.firmware_version },
         status: body.status,
@@ -80,51 +73,19 @@ export function seed003DeviceRoutes(app: FastifyInstance, { service }: { service
     '/api/firmware/download/:version',
     { schema: downloadSchema, config: { seed: true } },
     async (request, reply) => {
-      const { device_model: model, ...link } = request.query;
       const release = findDownload(
-        catalog.current(),
+        service.catalog.current(),
         request.params.version,
-        model,
-        link.device_id,
+        request.query,
       );
-      requireLink(service, release, link);
-      return downloads.send(request, reply, release);
+      return door.download(request, reply, release);
     },
   );
 }
 
-/** Only a device whose model asks for it has to show who it is; then its model must be known first. */
-export async function requireReporter(
-  { catalog, deviceAuth, fleet }: Service,
-  request: Parameters<Service['deviceAuth']['require']>[0],
-  deviceId: string,
-): Promise<void> {
-  if (catalog.current().allModelsOpen) return;
-  const record = await fleet.find(deviceId);
-  if (record === undefined) throw unknownDevice(deviceId);
-  await deviceAuth.require(request, deviceId, record.device.model, catalog.current());
-}
-
-/** A signed address is checked wherever one is used, and demanded where devices must show who they are. */
-export function requireLink(
-  { settings, catalog, links }: Service,
-  release: ReleaseRow,
-  link: { device_id?: string; expires?: string; sig?: string },
-): void {
-  const demanded =
-    settings.downloadSecret !== undefined || catalog.current().model(release.model).auth !== 'open';
-  if (demanded || link.sig !== undefined) links.verify(release.id, link);
-}
-
-/** Whether download addresses for this model carry a signature. */
-export function needsLink({ settings, catalog }: Service, model: string): boolean {
-  return settings.downloadSecret !== undefined || catalog.current().model(model).auth !== 'open';
-}
-
-function toAnswer(service: Service, offer: Offer, query: CheckQuery, catalog: Snapshot) {
-  const row = offer.update ? catalog.releaseRow(offer.release.id) : undefined;
-  if (!offer.update || row === undefined) {
-    const reason = offer.update ? 'no-release' : offer.reason;
+function toAnswer(door: DeviceDoor, answer: DoorAnswer, query: CheckQuery) {
+  if (answer.release === undefined) {
+    const { reason } = answer;
     return {
       ...nothing,
       current_version: query.current_version,
@@ -132,11 +93,12 @@ function toAnswer(service: Service, offer: Offer, query: CheckQuery, catalog: Sn
       reason,
     };
   }
+  const { release: row, catalog } = answer;
   return {
     update_available: true,
     current_version: query.current_version,
     latest_version: row.version,
-    download_url: downloadUrl(service, row, query.device_id, catalog),
+    download_url: downloadUrl(door, row, query.device_id, catalog),
     file_size: row.size,
     checksum_sha256: row.sha256,
     release_notes: row.release_notes,
@@ -157,14 +119,12 @@ const nothing = {
 };
 
 /** Relative, as in the seed: its devices put the server in front. The model stands there when it is needed. */
-function downloadUrl(service: Service, row: ReleaseRow, device: string, catalog: Snapshot): string {
+function downloadUrl(door: DeviceDoor, row: ReleaseRow, device: string, catalog: Snapshot): string {
   const twins = catalog.releases.filter(
     (other) => other.version === row.version && other.active === 1,
   );
-  const query = [
-    ...(twins.length > 1 ? [`device_model=${encodeURIComponent(row.model)}`] : []),
-    ...(needsLink(service, row.model) ? [service.links.sign(row.id, device)] : []),
-  ].join('&');
+  const model = twins.length > 1 ? `device_model=${encodeURIComponent(row.model)}` : undefined;
+  const query = [model, door.linkFor(row, device)].filter((part) => part !== undefined).join('&');
   const path = `/api/firmware/download/${encodeURIComponent(row.version)}`;
   return query === '' ? path : `${path}?${query}`;
 }
@@ -172,15 +132,14 @@ function downloadUrl(service: Service, row: ReleaseRow, device: string, catalog:
 function findDownload(
   catalog: Snapshot,
   wanted: string,
-  model: string | undefined,
-  device: string | undefined,
+  { device_model: model, device_id: device }: DownloadQuery,
 ): ReleaseRow {
   const found = catalog.releases
     .filter(
       (row) =>
         row.version === wanted && row.active === 1 && (model === undefined || row.model === model),
     )
-    .sort((a, b) => b.build - a.build || b.created_at - a.created_at)[0];
+    .sort((a, b) => b.build - a.build || b.id - a.id)[0];
   if (found !== undefined) return found;
   throw new OtaError('release-unknown', 'Firmware version not found', {
     hint: `No active release ${wanted}${device === undefined ? '' : ` for device ${device}`}.`,
@@ -244,11 +203,6 @@ const downloadSchema = {
   params: { type: 'object', properties: { version } },
   querystring: {
     type: 'object',
-    properties: {
-      device_model: id,
-      device_id: id,
-      expires: { type: 'string', maxLength: 12 },
-      sig: { type: 'string', maxLength: 64 },
-    },
+    properties: { device_model: id, ...linkQuery },
   },
 } as const;

@@ -1,7 +1,13 @@
 import type { FastifyInstance } from 'fastify';
-import { OtaError } from '../../core/errors.ts';
 import type { RolloutAct } from '../../core/fleet/rollout.ts';
 import { type Audience, withPercentage } from '../../core/fleet/rollout-audience.ts';
+import {
+  fromTarget,
+  type TargetFilter,
+  type TargetType,
+  targetTypes,
+  toTarget,
+} from '../../core/fleet/rollout-target.ts';
 import type { Service } from '../service.ts';
 import type { RolloutRow } from '../store/tables.ts';
 import { buildNumber, flag, id, isoTime, keyed, version } from './schemas.ts';
@@ -19,11 +25,6 @@ interface RolloutBody {
   deadline_seconds?: number;
 }
 
-type TargetType = 'all' | 'group' | 'canary' | 'specific';
-interface TargetFilter {
-  device_ids?: string[];
-  groups?: string[];
-}
 type RolloutPatch = Partial<Omit<RolloutBody, 'name' | 'firmware_version' | 'device_model'>>;
 
 const acts = ['start', 'pause', 'resume', 'finish', 'cancel'] as const satisfies RolloutAct[];
@@ -46,7 +47,7 @@ export function seed003RolloutRoutes(
         {
           name: body.name,
           release: rollouts.releaseFor(body.device_model, body.firmware_version, body.build_number),
-          audience: toAudience(body.target_type, body.target_filter, body.rollout_percentage),
+          audience: fromTarget(body),
           running: body.is_active,
           allowDowngrade: body.allow_downgrade,
           deadlineMs: inMs(body.deadline_seconds),
@@ -146,47 +147,16 @@ function audienceChange(body: RolloutPatch): ((before: Audience) => Audience) | 
   return (before) => {
     if (type === undefined && filter === undefined)
       return withPercentage(before, percentage ?? 100);
-    const kind = type ?? typeOf(before);
-    const kept = percentage ?? (before.kind === 'specific' ? 100 : before.percentage);
-    return toAudience(kind, filter === undefined ? filterOf(before) : filter, kept);
+    const known = toTarget(before);
+    return fromTarget({
+      target_type: type ?? known.target_type,
+      target_filter: filter === undefined ? known.target_filter : filter,
+      rollout_percentage: percentage ?? known.rollout_percentage,
+    });
   };
 }
 
-function toAudience(
-  type: TargetType,
-  filter: TargetFilter | null | undefined,
-  percentage: number,
-): Audience {
-  switch (type) {
-    case 'all':
-    case 'canary':
-      return { kind: type, percentage };
-    case 'group':
-      if (filter?.groups === undefined) throw noFilter('groups', type);
-      return { kind: 'groups', groups: filter.groups, percentage };
-    case 'specific':
-      if (filter?.device_ids === undefined) throw noFilter('device_ids', type);
-      return { kind: 'specific', deviceIds: filter.device_ids };
-  }
-}
-
-function noFilter(key: string, type: TargetType): OtaError {
-  return new OtaError('request-invalid', `target_type ${type} needs target_filter.${key}`, {
-    hint: `For example {"${key}": ["a", "b"]}.`,
-  });
-}
-
-function typeOf(audience: Audience): TargetType {
-  return audience.kind === 'groups' ? 'group' : audience.kind;
-}
-
-function filterOf(audience: Audience): TargetFilter | null {
-  if (audience.kind === 'groups') return { groups: [...audience.groups] };
-  return audience.kind === 'specific' ? { device_ids: [...audience.deviceIds] } : null;
-}
-
 function toRollout(row: RolloutRow, { catalog }: Service) {
-  const audience = JSON.parse(row.audience) as Audience;
   const release = catalog.current().releaseRow(row.release_id);
   return {
     id: row.id,
@@ -194,9 +164,7 @@ function toRollout(row: RolloutRow, { catalog }: Service) {
     firmware_version: release?.version ?? null,
     build_number: release?.build ?? null,
     device_model: row.model,
-    target_type: typeOf(audience),
-    target_filter: filterOf(audience),
-    rollout_percentage: audience.kind === 'specific' ? 100 : audience.percentage,
+    ...toTarget(JSON.parse(row.audience) as Audience),
     is_active: row.state === 'running',
     state: row.state,
     allow_downgrade: row.allow_downgrade === 1,
@@ -209,7 +177,7 @@ function toRollout(row: RolloutRow, { catalog }: Service) {
 
 const names = { type: 'array', minItems: 1, maxItems: 10_000, items: id } as const;
 const settings = {
-  target_type: { type: 'string', enum: ['all', 'group', 'canary', 'specific'] },
+  target_type: { type: 'string', enum: targetTypes },
   target_filter: { type: ['object', 'null'], properties: { device_ids: names, groups: names } },
   rollout_percentage: { type: 'integer', minimum: 0, maximum: 100 },
   is_active: flag,

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
-import type { ReportedStatus } from '../../core/fleet/attempt.ts';
-import { reportedStatuses, statusOfState } from '../../core/fleet/attempt.ts';
+import { type ReportedStatus, reportedStatuses, statusOfState } from '../../core/fleet/attempt.ts';
+import type { LinkQuery } from '../links.ts';
 import type { Service } from '../service.ts';
 import type { ReleaseRow } from '../store/tables.ts';
-import { buildNumber, chipName, hash, id, nullable, version } from './schemas.ts';
-import { needsLink, requireLink, requireReporter } from './seed-003-device.ts';
+import { createDeviceDoor, linkQuery } from './device-door.ts';
+import { buildNumber, chipName, hash, id, nullable, rowId, version } from './schemas.ts';
 
 interface CheckBody {
   device_id: string;
@@ -29,41 +29,37 @@ export function seed004DeviceRoutes(
   app: FastifyInstance,
   { service, prefix }: { service: Service; prefix: string },
 ): void {
-  const { fleet, deviceAuth, catalog, downloads, releases } = service;
+  const door = createDeviceDoor(app, service);
+  const { releases } = service;
   app.post<{ Body: CheckBody }>(
     '/check',
     { schema: checkSchema, config: { seed: true } },
     async (request) => {
       const { body } = request;
-      await app.limitDevice(request, body.device_id);
-      await deviceAuth.require(request, body.device_id, body.device_type, catalog.current());
-      const answer = await fleet.checkIn({
+      const answer = await door.check(request, {
         id: body.device_id,
         model: body.device_type,
         version: body.current_version,
         build: body.current_build ?? undefined,
-        imageSha256: body.image_sha256?.toLowerCase(),
+        imageSha256: body.image_sha256,
         chip: body.chip,
       });
-      const { offer } = answer;
-      const row = offer.update ? answer.catalog.releaseRow(offer.release.id) : undefined;
-      if (row === undefined) return { ...nothing, reason: offer.update ? null : offer.reason };
-      return toAnswer(row, downloadUrl(service, prefix, row, body.device_id));
+      const { release } = answer;
+      if (release === undefined) return { ...nothing, reason: answer.reason };
+      const link = door.linkFor(release, body.device_id);
+      const path = `${prefix}/download/${release.id}${link === undefined ? '' : `?${link}`}`;
+      return toAnswer(release, `${service.settings.publicUrl ?? ''}${path}`);
     },
   );
 
-  app.get<{
-    Params: { id: number };
-    Querystring: { device_id?: string; expires?: string; sig?: string };
-  }>(
+  app.get<{ Params: { id: number }; Querystring: LinkQuery }>(
     '/download/:id',
     { schema: downloadSchema, config: { seed: true } },
     async (request, reply) => {
       const release = releases.get(request.params.id);
       if (release.active === 0)
         throw new OtaError('release-unknown', 'Firmware not found', { hint: 'It is not active.' });
-      requireLink(service, release, request.query);
-      return downloads.send(request, reply, release);
+      return door.download(request, reply, release);
     },
   );
 
@@ -72,16 +68,14 @@ export function seed004DeviceRoutes(
     { schema: statusSchema, config: { seed: true } },
     async (request) => {
       const { body } = request;
-      await app.limitDevice(request, body.device_id);
-      await requireReporter(service, request, body.device_id);
       const bytes = body.bytes_downloaded ?? undefined;
-      const { attempt, release } = await fleet.report({
+      const size = service.catalog.current().releaseRow(body.firmware_id)?.size;
+      const { attempt, release } = await door.report(request, {
         deviceId: body.device_id,
         release: { id: body.firmware_id },
         status: body.status,
         bytes,
-        progress:
-          bytes === undefined ? undefined : percentOf(bytes, releases.get(body.firmware_id).size),
+        progress: bytes === undefined || size === undefined ? undefined : percentOf(bytes, size),
         error: body.error_message ?? undefined,
       });
       return {
@@ -133,11 +127,6 @@ const nothing = {
   file_size: null,
 };
 
-function downloadUrl(service: Service, prefix: string, row: ReleaseRow, device: string): string {
-  const query = needsLink(service, row.model) ? `?${service.links.sign(row.id, device)}` : '';
-  return `${service.settings.publicUrl ?? ''}${prefix}/download/${row.id}${query}`;
-}
-
 const checkSchema = {
   tags: ['devices'],
   summary: 'Is there an update for me?',
@@ -179,7 +168,7 @@ const statusSchema = {
     required: ['device_id', 'firmware_id', 'status'],
     properties: {
       device_id: id,
-      firmware_id: { type: 'integer', minimum: 1 },
+      firmware_id: rowId,
       status: { type: 'string', enum: reportedStatuses },
       bytes_downloaded: { type: ['integer', 'null'], minimum: 0, maximum: 1e12 },
       error_message: { type: ['string', 'null'], maxLength: 2000 },
@@ -190,13 +179,6 @@ const statusSchema = {
 const downloadSchema = {
   tags: ['devices'],
   summary: 'Download a firmware image',
-  params: { type: 'object', properties: { id: { type: 'integer', minimum: 1 } } },
-  querystring: {
-    type: 'object',
-    properties: {
-      device_id: id,
-      expires: { type: 'string', maxLength: 12 },
-      sig: { type: 'string', maxLength: 64 },
-    },
-  },
+  params: { type: 'object', properties: { id: rowId } },
+  querystring: { type: 'object', properties: linkQuery },
 } as const;

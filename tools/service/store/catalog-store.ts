@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Database } from './database.ts';
 import type {
+  EventRow,
   KeyRow,
   ModelRow,
   NewRelease,
@@ -22,34 +23,50 @@ export interface CatalogRows {
   readonly keys: readonly KeyRow[];
 }
 
+/** The entry of the audit log that goes with a change: both are stored, or neither. */
+export type NoteOf<Result> = (result: Result) => Omit<EventRow, 'id'>;
+
 /** What administrators change: every change moves the catalog's number and is announced to the other nodes. */
 export interface CatalogStore {
   load(): Promise<CatalogRows>;
   /** `undefined` when model, version and build are taken. */
-  addRelease(release: NewRelease): Promise<ReleaseRow | undefined>;
-  changeRelease(id: number, change: ReleaseChange): Promise<ReleaseRow | undefined>;
+  addRelease(release: NewRelease, note?: NoteOf<ReleaseRow>): Promise<ReleaseRow | undefined>;
+  changeRelease(
+    id: number,
+    change: ReleaseChange,
+    note?: NoteOf<ReleaseRow>,
+  ): Promise<ReleaseRow | undefined>;
   /** `undefined` when the name is taken. */
-  addRollout(rollout: NewRollout): Promise<RolloutRow | undefined>;
+  addRollout(rollout: NewRollout, note?: NoteOf<RolloutRow>): Promise<RolloutRow | undefined>;
   /** Decides on the stored row while nobody else may change it. */
   changeRollout(
     name: string,
     decide: (row: RolloutRow) => RolloutChange,
-  ): Promise<{ before: RolloutRow; after: RolloutRow } | undefined>;
-  removeRollout(name: string): Promise<void>;
-  setModel(model: ModelRow): Promise<void>;
+    note?: NoteOf<ChangedRollout>,
+  ): Promise<ChangedRollout | undefined>;
+  removeRollout(name: string, note?: NoteOf<unknown>): Promise<void>;
+  setModel(model: ModelRow, note?: NoteOf<unknown>): Promise<void>;
   /** `undefined` when the name is taken. */
-  addKey(key: Omit<KeyRow, 'id'>): Promise<KeyRow | undefined>;
-  revokeKey(name: string, nowMs: number): Promise<KeyRow | undefined>;
+  addKey(key: Omit<KeyRow, 'id'>, note?: NoteOf<KeyRow>): Promise<KeyRow | undefined>;
+  revokeKey(name: string, nowMs: number, note?: NoteOf<KeyRow>): Promise<KeyRow | undefined>;
   putUpload(upload: UploadRow): Promise<void>;
   findUpload(path: string): Promise<UploadRow | undefined>;
   /** Every content hash that a release or an upload names. */
   usedHashes(): Promise<Set<string>>;
 }
 
+export interface ChangedRollout {
+  readonly before: RolloutRow;
+  readonly after: RolloutRow;
+}
+
 export function createCatalogStore(database: Database): CatalogStore {
   const { db } = database;
-  /** Runs a change; the counter moves with it or not at all. */
-  async function changing<T>(use: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
+  /** Runs a change; the counter and the audit log move with it or not at all. */
+  async function changing<T>(
+    note: NoteOf<T> | undefined,
+    use: (trx: Transaction<Tables>) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
     const result = await db.transaction().execute(async (trx) => {
       // First, so that changes of the catalog happen one after the other.
       await trx
@@ -57,15 +74,19 @@ export function createCatalogStore(database: Database): CatalogStore {
         .set((eb) => ({ value: eb('value', '+', 1) }))
         .where('name', '=', 'catalog')
         .execute();
-      return use(trx);
+      const done = await use(trx);
+      if (done !== undefined && note !== undefined)
+        await trx.insertInto('events').values(note(done)).execute();
+      return done;
     });
-    await database.announce();
+    // It is done: that the others hear of it late is no reason to call it failed.
+    await database.announce().catch(() => undefined);
     return result;
   }
   return {
     load: () => loadCatalog(db),
-    addRelease: (release) =>
-      changing((trx) =>
+    addRelease: (release, note) =>
+      changing(note, (trx) =>
         trx
           .insertInto('releases')
           .values(release)
@@ -73,8 +94,8 @@ export function createCatalogStore(database: Database): CatalogStore {
           .returningAll()
           .executeTakeFirst(),
       ),
-    changeRelease: (id, change) =>
-      changing((trx) =>
+    changeRelease: (id, change, note) =>
+      changing(note, (trx) =>
         trx
           .updateTable('releases')
           .set(change)
@@ -82,8 +103,8 @@ export function createCatalogStore(database: Database): CatalogStore {
           .returningAll()
           .executeTakeFirst(),
       ),
-    addRollout: (rollout) =>
-      changing((trx) =>
+    addRollout: (rollout, note) =>
+      changing(note, (trx) =>
         trx
           .insertInto('rollouts')
           .values(rollout)
@@ -91,21 +112,26 @@ export function createCatalogStore(database: Database): CatalogStore {
           .returningAll()
           .executeTakeFirst(),
       ),
-    changeRollout: (name, decide) => changing((trx) => changeRollout(trx, name, decide)),
-    removeRollout: (name) =>
-      changing(
-        async (trx) => void (await trx.deleteFrom('rollouts').where('name', '=', name).execute()),
-      ),
-    setModel: (model) =>
-      changing(async (trx) => {
+    changeRollout: (name, decide, note) =>
+      changing(note, (trx) => changeRollout(trx, name, decide)),
+    async removeRollout(name, note) {
+      await changing(note, async (trx) => {
+        await trx.deleteFrom('rollouts').where('name', '=', name).execute();
+        return true;
+      });
+    },
+    async setModel(model, note) {
+      await changing(note, async (trx) => {
         await trx
           .insertInto('models')
           .values(model)
           .onConflict((conflict) => conflict.column('model').doUpdateSet(model))
           .execute();
-      }),
-    addKey: (key) =>
-      changing((trx) =>
+        return true;
+      });
+    },
+    addKey: (key, note) =>
+      changing(note, (trx) =>
         trx
           .insertInto('keys')
           .values(key)
@@ -113,8 +139,8 @@ export function createCatalogStore(database: Database): CatalogStore {
           .returningAll()
           .executeTakeFirst(),
       ),
-    revokeKey: (name, nowMs) =>
-      changing((trx) =>
+    revokeKey: (name, nowMs, note) =>
+      changing(note, (trx) =>
         trx
           .updateTable('keys')
           .set({ revoked_at: nowMs })
@@ -175,7 +201,7 @@ async function changeRollout(
   trx: Transaction<Tables>,
   name: string,
   decide: (row: RolloutRow) => RolloutChange,
-): Promise<{ before: RolloutRow; after: RolloutRow } | undefined> {
+): Promise<ChangedRollout | undefined> {
   const before = await trx
     .selectFrom('rollouts')
     .selectAll()

@@ -16,12 +16,13 @@ export interface Database {
 /**
  * Opens `sqlite:FILE` or `postgres://…` and brings its tables up to date, under a lock.
  *
+ * @param upTo name of the last migration to run; all of them by default
  * @throws OtaError `database-failed`, `data-in-use`, `service-config-invalid`
  */
-export async function openDatabase(url: string): Promise<Database> {
+export async function openDatabase(url: string, upTo?: string): Promise<Database> {
   const database = await connect(url);
   try {
-    await migrate(database);
+    await migrate(database, upTo);
   } catch (cause) {
     await database.close();
     throw databaseFailed(cause);
@@ -43,22 +44,38 @@ async function connect(url: string): Promise<Database> {
   });
 }
 
-async function migrate({ db, kind }: Database): Promise<void> {
+async function migrate({ db, kind }: Database, upTo: string | undefined): Promise<void> {
   const [{ Migrator }, { migrations }] = await Promise.all([
     import('kysely'),
-    import('./migrations.ts'),
+    import('./migrations/index.ts'),
   ]);
   const provider = { getMigrations: async () => migrations(kind) };
   // PostgreSQL: under an advisory lock. SQLite: the file belongs to one process (see sqlite.ts).
   const migrator: Migrator = new Migrator({ db, provider });
-  const { error } = await migrator.migrateToLatest();
+  const { error } = await (upTo === undefined
+    ? migrator.migrateToLatest()
+    : migrator.migrateTo(upTo));
   if (error !== undefined) throw error;
+}
+
+/** Whether a driver threw it, and not a mistake in our own code. */
+export function isDatabaseFailure(cause: unknown): cause is Error {
+  if (!(cause instanceof Error) || cause instanceof OtaError) return false;
+  const { code } = cause as { code?: unknown };
+  // SQLite's names, SQLSTATE, the network's names; pg has no codes for a connection that ends.
+  if (typeof code === 'string') return /^(SQLITE_\w+|[0-9A-Z]{5}|E[A-Z_]+)$/.test(code);
+  return /^(Connection terminated|timeout exceeded|Client has encountered)/.test(cause.message);
 }
 
 /** A failure of the database itself, as an error that callers can tell from a bug. */
 export function databaseFailed(cause: unknown): OtaError {
   if (cause instanceof OtaError) return cause;
   const code = (cause as { code?: unknown }).code;
+  if (code === 'SQLITE_FULL' || code === '53100')
+    return new OtaError('disk-full', 'the database has no room on its disk', {
+      cause,
+      hint: 'Make room on the disk of the database, then send it again.',
+    });
   return new OtaError(
     'database-failed',
     `the database does not work${typeof code === 'string' ? ` (${code})` : ''}`,

@@ -1,8 +1,9 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
+import { momentOf } from '../../core/fleet/moment.ts';
 import { moveAttempt } from '../../core/fleet/move.ts';
 import { type DeviceRecord, type FleetChange, isWorthWriting } from '../../core/fleet/record.ts';
 import type { Database } from './database.ts';
-import { storeChanges, writeAttempts, writeMoves } from './fleet-write.ts';
+import { laterSighting, storeChanges, writeAttempts, writeMoves } from './fleet-write.ts';
 import { jsonRows } from './json-rows.ts';
 import { toAttempt, toDeviceRecord } from './rows.ts';
 import type { AttemptRow, DeviceRow, Tables } from './tables.ts';
@@ -13,10 +14,13 @@ export interface FleetDecision {
   decide(record: DeviceRecord | undefined): FleetChange;
 }
 
-/** When a device was last heard of. */
-export interface Touch {
-  readonly deviceId: string;
-  readonly atMs: number;
+/** When a device was heard of. */
+export interface Sighting {
+  /** The device's number, see `DeviceRecord`. */
+  readonly number: number;
+  readonly lastSeenAtMs: number;
+  /** When it last asked for an update; 0 when that is not what happened. */
+  readonly checkedAtMs: number;
 }
 
 export interface FleetStore {
@@ -27,10 +31,14 @@ export interface FleetStore {
    * is fulfilled, everything is on the disk. A decision that throws affects no other.
    */
   change(decisions: readonly FleetDecision[]): Promise<PromiseSettledResult<FleetChange>[]>;
-  /** Notes that devices checked without anything else having changed. */
-  touch(touches: readonly Touch[]): Promise<void>;
-  /** Ends attempts whose deadline has passed. Returns how many; several nodes may do this at once. */
-  expire(nowMs: number): Promise<number>;
+  /** Notes that devices were heard of without anything else having changed. Fastest in the order of numbers. */
+  noteSightings(sightings: readonly Sighting[]): Promise<void>;
+  /**
+   * Ends attempts whose deadline has passed. Returns how many; several nodes may do this at once.
+   *
+   * @param heardMs attempts that have longer than this until their deadline are let be
+   */
+  expire(nowMs: number, heardMs?: number): Promise<number>;
 }
 
 const expireBatch = 500;
@@ -53,9 +61,10 @@ export function createFleetStore({ db, kind }: Pick<Database, 'db' | 'kind'>): F
         if (changes.length > 0) await storeChanges(trx, kind, changes);
         return results;
       }),
-    touch: (touches) =>
-      touches.length === 0 ? Promise.resolve() : touchDevices(db, kind, touches),
-    expire: (nowMs) => db.transaction().execute((trx) => expireAttempts(trx, kind, nowMs)),
+    noteSightings: (sightings) =>
+      sightings.length === 0 ? Promise.resolve() : writeSightings(db, kind, sightings),
+    expire: (nowMs, heardMs) =>
+      db.transaction().execute((trx) => expireAttempts(trx, kind, nowMs, heardMs)),
   };
 }
 
@@ -63,16 +72,20 @@ export function createFleetStore({ db, kind }: Pick<Database, 'db' | 'kind'>): F
  * Unlike everything else this need not survive a power loss, so SQLite does not wait for the disk here: on the one
  * connection that there is, the setting holds for this statement only.
  */
-async function touchDevices(
+async function writeSightings(
   db: Kysely<Tables>,
   kind: Database['kind'],
-  touches: readonly Touch[],
+  sightings: readonly Sighting[],
 ): Promise<void> {
-  const rows = touches.map(({ deviceId, atMs }) => ({ device_id: deviceId, at: atMs }));
-  const source = jsonRows(kind, { device_id: 'text', at: 'bigint' }, rows);
-  const update = sql`update devices set last_seen_at = seen.at, checked_at = seen.at
-    from ${source} as seen
-    where devices.id = seen.device_id and devices.checked_at < seen.at`;
+  const columns = { number: 'bigint', last_seen_at: 'bigint', checked_at: 'bigint' } as const;
+  const rows = sightings.map(({ number, lastSeenAtMs, checkedAtMs }) => ({
+    number,
+    last_seen_at: lastSeenAtMs,
+    checked_at: checkedAtMs,
+  }));
+  const update = sql`update sightings set ${laterSighting('seen')}
+    from ${jsonRows(kind, columns, rows)} as seen
+    where sightings.number = seen.number`;
   if (kind === 'postgres') {
     await update.execute(db);
     return;
@@ -124,6 +137,7 @@ async function readRecords(
   const rows = await db
     .selectFrom('counters')
     .leftJoin('devices', (join) => join.on('devices.id', 'in', ids))
+    .leftJoin('sightings', 'sightings.number', 'devices.number')
     .leftJoin('attempts', 'attempts.id', 'devices.attempt_id')
     .where('counters.name', '=', 'catalog')
     .select(['counters.value as catalog'])
@@ -148,6 +162,7 @@ async function readRecords(
 }
 
 const deviceColumns = [
+  'devices.number',
   'devices.id',
   'devices.model',
   'devices.version',
@@ -156,8 +171,8 @@ const deviceColumns = [
   'devices.chip',
   'devices.groups',
   'devices.setbacks',
-  'devices.last_seen_at',
-  'devices.checked_at',
+  'sightings.last_seen_at',
+  'sightings.checked_at',
   'devices.created_at',
 ] as const;
 
@@ -184,6 +199,7 @@ async function expireAttempts(
   trx: Transaction<Tables>,
   kind: Database['kind'],
   nowMs: number,
+  heardMs: number | undefined,
 ): Promise<number> {
   let query = trx
     .selectFrom('devices')
@@ -191,13 +207,19 @@ async function expireAttempts(
     .where('attempts.deadline_at', '<', nowMs)
     .selectAll('attempts')
     .limit(expireBatch);
+  // An attempt whose history ran ahead of the clock (see `Moment`) does not tell how long its deadline is.
+  if (heardMs !== undefined)
+    query = query.where(
+      sql<boolean>`attempts.deadline_at - attempts.updated_at between 0 and ${Math.floor(heardMs)}`,
+    );
   if (kind === 'postgres') query = query.forUpdate('devices').skipLocked();
   const rows = await query.execute();
   const noRollouts = { rollout: () => undefined };
   const detail = 'no word from the device before the deadline';
   const ended = rows.map((row) => {
     const before = toAttempt(row);
-    const attempt = moveAttempt(before, 'timed_out', { error: detail }, noRollouts, nowMs);
+    const moment = momentOf({ attempt: before, checkedAtMs: 0 }, nowMs);
+    const attempt = moveAttempt(before, 'timed_out', { error: detail }, noRollouts, moment);
     const move = {
       attempt,
       from: before.state,

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { AttemptState } from '../../core/fleet/attempt.ts';
+import { type EventFilter, type LoggedEvent, listEvents } from './event-log.ts';
 import type { AttemptRow, DeviceRow, EventRow, Tables, TransitionRow } from './tables.ts';
 
 /** An attempt with the version that it was about. */
@@ -42,11 +43,13 @@ export interface HistoryStore {
       labels?: Readonly<Record<string, string>>;
       setbacks?: 'clear';
     },
+    /** For the audit log; stored with the change or not at all. */
+    event?: Omit<EventRow, 'id'>,
   ): Promise<boolean>;
   attempts(filter: AttemptFilter): Promise<AttemptEntry[]>;
   transitions(deviceId: string, limit: number): Promise<TransitionRow[]>;
   addEvent(event: Omit<EventRow, 'id'>): Promise<void>;
-  events(filter: { type?: string | undefined; skip?: number; limit: number }): Promise<EventRow[]>;
+  events(filter: EventFilter): Promise<LoggedEvent[]>;
   countDevices(by: 'model' | 'version'): Promise<Count[]>;
   countAttempts(filter: { rolloutId?: number; sinceMs?: number }): Promise<Count[]>;
   setting(name: string, fallback: () => string): Promise<string>;
@@ -68,16 +71,7 @@ export function createHistoryStore(db: Kysely<Tables>): HistoryStore {
     async addEvent(event) {
       await db.insertInto('events').values(event).execute();
     },
-    events({ type, skip = 0, limit }) {
-      let query = db
-        .selectFrom('events')
-        .selectAll()
-        .orderBy('id', 'desc')
-        .offset(skip)
-        .limit(limit);
-      if (type !== undefined) query = query.where('type', '=', type);
-      return query.execute();
-    },
+    events: (filter) => listEvents(db, filter),
     ...totals(db),
     async setting(name, fallback) {
       // The first node to ask decides.
@@ -104,9 +98,7 @@ function deviceLists(
 ): Pick<HistoryStore, 'devices' | 'device' | 'describeDevice'> {
   return {
     devices({ model, group, skip = 0, limit }) {
-      let query = db
-        .selectFrom('devices')
-        .selectAll()
+      let query = seenDevices(db)
         .orderBy('last_seen_at', 'desc')
         .orderBy('id')
         .offset(skip)
@@ -118,22 +110,34 @@ function deviceLists(
         );
       return query.execute();
     },
-    device: (id) => db.selectFrom('devices').selectAll().where('id', '=', id).executeTakeFirst(),
-    async describeDevice(id, { groups, labels, setbacks }) {
+    device: (id) => seenDevices(db).where('id', '=', id).executeTakeFirst(),
+    async describeDevice(id, { groups, labels, setbacks }, event) {
       const change = {
         ...(groups === undefined ? {} : { groups: JSON.stringify([...new Set(groups)]) }),
         ...(labels === undefined ? {} : { labels: JSON.stringify(labels) }),
         ...(setbacks === undefined ? {} : { setbacks: '{}' }),
       };
       if (Object.keys(change).length === 0) return true;
-      const { numUpdatedRows } = await db
-        .updateTable('devices')
-        .set(change)
-        .where('id', '=', id)
-        .executeTakeFirst();
-      return numUpdatedRows > 0n;
+      return db.transaction().execute(async (trx) => {
+        const { numUpdatedRows } = await trx
+          .updateTable('devices')
+          .set(change)
+          .where('id', '=', id)
+          .executeTakeFirst();
+        if (numUpdatedRows === 0n) return false;
+        if (event !== undefined) await trx.insertInto('events').values(event).execute();
+        return true;
+      });
     },
   };
+}
+
+/** Devices with when they were heard of. */
+function seenDevices(db: Kysely<Tables>) {
+  return db
+    .selectFrom('devices')
+    .innerJoin('sightings', 'sightings.number', 'devices.number')
+    .selectAll();
 }
 
 /** A group as it stands in the JSON text, with the wildcards of LIKE made harmless. */

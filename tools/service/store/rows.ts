@@ -42,6 +42,7 @@ export function toRollout(row: RolloutRow): Rollout {
 /** @param attempt the device's last attempt, when it has one */
 export function toDeviceRecord(row: DeviceRow, attempt: AttemptRow | undefined): DeviceRecord {
   return {
+    number: row.number,
     device: {
       id: row.id,
       model: row.model,
@@ -102,7 +103,7 @@ export function fromAttempt(deviceId: string, attempt: Attempt): NewAttempt {
   };
 }
 
-export function fromDeviceRecord(record: DeviceRecord): Omit<DeviceRow, 'labels'> {
+export function fromDeviceRecord(record: DeviceRecord): Omit<DeviceRow, 'labels' | 'number'> {
   const { device, attempt } = record;
   return {
     id: device.id,

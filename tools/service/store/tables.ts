@@ -15,6 +15,7 @@ export interface Tables {
   uploads: UploadTable;
   rollouts: RolloutTable;
   devices: DeviceTable;
+  sightings: SightingTable;
   attempts: AttemptTable;
   transitions: TransitionTable;
   events: EventTable;
@@ -95,6 +96,8 @@ interface RolloutTable {
 }
 
 interface DeviceTable {
+  /** What other tables call the device. */
+  number: Generated<number>;
   id: string;
   model: string;
   version: string;
@@ -106,9 +109,14 @@ interface DeviceTable {
   setbacks: string;
   /** The last attempt, open or not. */
   attempt_id: number | null;
+  created_at: number;
+}
+
+/** When devices were heard of: narrow rows, because every check changes one. */
+interface SightingTable {
+  number: number;
   last_seen_at: number;
   checked_at: number;
-  created_at: number;
 }
 
 interface AttemptTable {
@@ -162,7 +170,8 @@ export type UploadRow = Selectable<UploadTable>;
 export type RolloutRow = Selectable<RolloutTable>;
 export type NewRollout = Insertable<RolloutTable>;
 export type RolloutChange = Updateable<RolloutTable>;
-export type DeviceRow = Selectable<DeviceTable>;
+/** A device with when it was heard of. */
+export type DeviceRow = Selectable<DeviceTable> & Selectable<SightingTable>;
 export type AttemptRow = Selectable<AttemptTable>;
 export type NewAttempt = Insertable<AttemptTable>;
 export type TransitionRow = Selectable<TransitionTable>;

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseBroker } from '../../transports/mqtt/broker-url.ts';
 import { type BrokerClient, openClient } from '../../transports/mqtt/client.ts';
+import { bySystem, type Sleep } from './sleep.ts';
 
 /** How the devices of a fleet reach their broker. */
 export interface DeviceBroker {
@@ -9,6 +9,10 @@ export interface DeviceBroker {
   readonly ca?: string;
   readonly username?: string;
   readonly password?: string;
+  /** A device whose connection breaks is back after so long; default 1 s. */
+  readonly reconnectMs?: number;
+  /** Sleeps by the clock of the device; default the real one. */
+  readonly sleep?: Sleep;
 }
 
 /**
@@ -30,7 +34,7 @@ export function createConnector(
 
 async function connectDevice(
   name: string,
-  { brokerUrl, ca, username, password }: DeviceBroker,
+  { brokerUrl, ca, username, password, reconnectMs, sleep = bySystem }: DeviceBroker,
   signal: AbortSignal,
   attempts: number,
 ): Promise<BrokerClient> {
@@ -46,6 +50,7 @@ async function connectDevice(
         protocolVersion: 4,
         sessionSeconds: 3600,
         timeoutMs: 30_000,
+        ...(reconnectMs === undefined ? {} : { reconnectMs }),
         ...(username === undefined ? {} : { username }),
         ...(password === undefined ? {} : { password }),
       },
@@ -55,7 +60,7 @@ async function connectDevice(
     try {
       return await connect();
     } catch {
-      await sleep(1000, undefined, { signal });
+      await sleep(1000, signal);
     }
   }
   return await connect();

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { PublicKey } from '../../core/signing/key.ts';
 import { DeviceError } from './device-error.ts';
 import type { Machine } from './machine.ts';
 import { type Fault, type FleetProfile, hasFault } from './profile.ts';
 import type { Reporter } from './report.ts';
+import type { Sleep } from './sleep.ts';
 import type { BootImage } from './slots.ts';
 import type { Offer } from './source.ts';
 import { type ExpectedImage, openSlot } from './update-slot.ts';
@@ -13,12 +13,13 @@ export interface DownloadOptions {
   readonly fault?: Fault;
   /** Whose signature an image must have; without any, none is asked for. */
   readonly keys: readonly PublicKey[];
+  readonly sleep: Sleep;
   readonly signal: AbortSignal;
 }
 
 /** Brings an offered image into the other slot, checked. */
 export function createDownload(
-  { profile, fault, keys, signal }: DownloadOptions,
+  { profile, fault, keys, sleep, signal }: DownloadOptions,
   machine: Machine,
   report: Reporter,
 ): (offer: Offer) => Promise<BootImage> {
@@ -38,7 +39,7 @@ export function createDownload(
       const interrupted = fault !== undefined && told < fault.percent && progress >= fault.percent;
       told = progress;
       await report.say('downloading', 'Downloading firmware update', { progress });
-      if (hasFault(fault, 'slow')) await sleep(fault?.delayMs, undefined, { signal });
+      if (hasFault(fault, 'slow')) await sleep(fault?.delayMs ?? 0, signal);
       if (interrupted) await interruption();
     };
     await tell();

@@ -7,6 +7,7 @@ import { type DeviceOptions, startDevice, type VirtualDevice } from './device.ts
 import { deviceName, type FleetProfile } from './profile.ts';
 import { createPullSource } from './pull.ts';
 import { listenForPush } from './push.ts';
+import { bySystem, type Sleep } from './sleep.ts';
 import { createHttpsSource, type FirmwareSource } from './source.ts';
 
 export interface FleetOptions extends DeviceBroker {
@@ -74,7 +75,7 @@ function countVersions(devices: readonly VirtualDevice[]): Record<string, number
 
 /** What the device of that number is like, and where its firmware comes from. */
 function planDevice(index: number, options: FleetOptions, agent: Agent): DeviceOptions {
-  const { profile, now, random, loss, signal, keys = [] } = options;
+  const { profile, now, sleep = bySystem, random, loss, signal, keys = [] } = options;
   const name = deviceName(profile, index);
   const fault = profile.faults[index];
   const topic = profile.topic ?? '';
@@ -87,24 +88,29 @@ function planDevice(index: number, options: FleetOptions, agent: Agent): DeviceO
     connect: createConnector(name, options, signal),
     async listen(client, take) {
       if (profile.source === 'push') {
-        const push = { device: name, base: topic, client, random, signal, ...lossy };
+        const push = { device: name, base: topic, client, random, sleep, signal, ...lossy };
         await listenForPush({ ...push, onTransfer: take });
       }
       if (profile.source === 'announce') await listenForAnnouncements(client, topic, agent, take);
     },
-    sourceOf: (client) => sourceFor(profile, name, client, agent),
+    sourceOf: (client) => sourceFor({ profile, name, client, agent, sleep }),
     now,
+    sleep,
     signal,
   };
 }
 
-function sourceFor(
-  profile: FleetProfile,
-  name: string,
-  client: () => BrokerClient,
-  agent: Agent,
-): FirmwareSource {
-  if (profile.source === 'pull') return createPullSource(client, name, profile.chunkBytes);
-  if (profile.serverUrl !== undefined) return createHttpsSource(profile.serverUrl, agent);
+interface SourceOptions {
+  readonly profile: FleetProfile;
+  readonly name: string;
+  readonly client: () => BrokerClient;
+  readonly agent: Agent;
+  readonly sleep: Sleep;
+}
+
+function sourceFor({ profile, name, client, agent, sleep }: SourceOptions): FirmwareSource {
+  const { chunkBytes, serverUrl } = profile;
+  if (profile.source === 'pull') return createPullSource({ client, name, chunkBytes, sleep });
+  if (serverUrl !== undefined) return createHttpsSource(serverUrl, agent);
   return { look: () => Promise.reject(new Error('this device has no server to ask')) };
 }

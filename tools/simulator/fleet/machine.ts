@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrokerClient } from '../../transports/mqtt/client.ts';
 import type { FleetProfile } from './profile.ts';
+import type { Sleep } from './sleep.ts';
 import { type BootImage, createSlots, type Slots } from './slots.ts';
 
 export interface MachineOptions {
@@ -8,6 +8,7 @@ export interface MachineOptions {
   /** Connects; called again after every boot. */
   connect(): Promise<BrokerClient>;
   readonly now: () => number;
+  readonly sleep: Sleep;
   readonly signal: AbortSignal;
 }
 
@@ -36,7 +37,7 @@ export function createMachine(
   options: MachineOptions,
   listen: (client: BrokerClient) => Promise<void>,
 ): Machine {
-  const { profile, now, signal } = options;
+  const { profile, now, sleep, signal } = options;
   const { version, secureVersion } = profile;
   const slots = createSlots({ version, secureVersion });
   let bootedAtMs = now() - firstUptimeS * 1000;
@@ -48,7 +49,7 @@ export function createMachine(
   };
   const boot = async (choose: () => void): Promise<void> => {
     await client?.close();
-    await sleep(profile.bootMs, undefined, { signal });
+    await sleep(profile.bootMs, signal);
     choose();
     bootedAtMs = now();
     await connect();

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createDownload, type DownloadOptions, PowerCut } from './download.ts';
 import type { Machine } from './machine.ts';
 import { hasFault } from './profile.ts';
@@ -24,7 +23,7 @@ export function createUpdater(
   machine: Machine,
   report: Reporter,
 ): Updater {
-  const { profile, fault, signal } = options;
+  const { profile, fault, sleep, signal } = options;
   const download = createDownload(options, machine, report);
 
   async function install(offer: Offer): Promise<InstallEnd> {
@@ -35,7 +34,7 @@ export function createUpdater(
       if (error instanceof PowerCut) {
         return offer.endsWithBoot === true ? 'interrupted' : await install(offer);
       }
-      await offer.decline?.(error instanceof Error ? error.message : String(error));
+      offer.decline?.(error instanceof Error ? error.message : String(error));
       throw error;
     }
     await report.say('installing', 'Installing', { progress: 100 });
@@ -51,7 +50,7 @@ export function createUpdater(
 
   async function tryOut(): Promise<InstallEnd> {
     await report.say('idle', 'Self-test');
-    await sleep(profile.selfTestMs, undefined, { signal });
+    await sleep(profile.selfTestMs, signal);
     if (hasFault(fault, 'self_test')) {
       await machine.rollBack();
       const error = 'ESP_ERR_OTA_ROLLBACK_FAILED';

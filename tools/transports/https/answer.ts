@@ -40,7 +40,8 @@ export function statusText({ status, reason }: HttpAnswer): string {
 /** The failure that an answer other than 2xx means. */
 export function toHttpFailure(destination: string, answer: HttpAnswer, now: Date): DeliveryFailure {
   const { status, headers, text } = answer;
-  const excerpt = toExcerpt(text);
+  const problem = parseProblem(answer);
+  const excerpt = problem?.message ?? toExcerpt(text);
   const unauthorized = status === 401 || status === 403 || status === 407;
   const retryable = isRetryable(status);
   const retryAfterMs = retryable ? parseRetryAfter(headers['retry-after'], now) : undefined;
@@ -49,14 +50,39 @@ export function toHttpFailure(destination: string, answer: HttpAnswer, now: Date
     `${destination} answered ${statusText(answer)}${excerpt === '' ? '' : `: ${excerpt}`}`,
     {
       hint:
+        problem?.hint ??
         hints[status] ??
         (retryable
           ? 'The server may recover; try again later.'
           : 'The log of the server tells more.'),
       retryable,
+      ...(problem === undefined ? {} : { details: problem.details }),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     },
   );
+}
+
+interface Problem {
+  readonly message: string;
+  readonly hint: string | undefined;
+  readonly details: readonly string[];
+}
+
+/** RFC 9457, with the code, hint and list of errors that `ota serve` adds. */
+function parseProblem({ headers, text }: HttpAnswer): Problem | undefined {
+  const [type = ''] = [headers['content-type']].flat();
+  if (!/^application\/problem\+json\b/i.test(type)) return undefined;
+  try {
+    const { detail, code, hint, errors } = JSON.parse(text) as Record<string, unknown>;
+    if (typeof detail !== 'string') return undefined;
+    return {
+      message: `${toExcerpt(detail)}${typeof code === 'string' ? ` (${toExcerpt(code)})` : ''}`,
+      hint: typeof hint === 'string' ? toExcerpt(hint) : undefined,
+      details: Array.isArray(errors) ? errors.map((error) => toExcerpt(String(error))) : [],
+    };
+  } catch {
+    return undefined;
+  }
 }
 
 /** No server gets to stop a deployment for longer than this. */

@@ -130,8 +130,8 @@ function watch(sending: ClientRequest, signal: AbortSignal): Outcome {
   };
 }
 
-/** So much of an answer is read: enough for an excerpt. */
-const answerBytes = 4096;
+/** So much of an answer is read: enough for an excerpt, and for all that the OTA service has to say. */
+const answerBytes = 16_384;
 
 /** The status is what counts: a body that breaks off is taken as far as it came. */
 async function readStart(answer: AsyncIterable<Buffer>): Promise<string> {

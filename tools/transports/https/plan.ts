@@ -1,3 +1,4 @@
+import type { Audience } from '../../core/fleet/rollout-audience.ts';
 import type { ArtifactFacts } from '../../core/release/delivery.ts';
 import { templateVariables } from '../../core/release/template.ts';
 import { maskUrlCredentials } from '../../core/secrets.ts';
@@ -31,6 +32,8 @@ export interface HttpsPlan {
   /** The form field, when the body is a form. */
   readonly field?: string;
   readonly allowHttp: boolean;
+  /** Whom the server is asked to offer the firmware to. */
+  readonly rollout?: Audience;
 }
 
 /**

@@ -15,6 +15,7 @@ import { exchange, type HttpExchange } from './exchange.ts';
 import { headerText } from './headers.ts';
 import { type HttpsPlan, secretsOf, showUrl } from './plan.ts';
 import { parseRedirect } from './redirect.ts';
+import { readRollout, rolloutWarnings } from './rollout.ts';
 
 /** One attempt: sends the request, follows redirects, and makes sense of the answer. */
 export async function sendOverHttps(
@@ -96,10 +97,16 @@ function toReceipt(
   const excerpt = toExcerpt(answer.text);
   const words = excerpt === '' ? '' : `: ${excerpt}`;
   const unchecked = url.protocol === 'https:' && !plan.verify;
+  const warnings = unchecked
+    ? ['the certificate of the server was not checked (verify: false)']
+    : [];
+  const rollout =
+    plan.rollout === undefined ? undefined : readRollout(answer.text, plan.rollout, destination);
   return {
     sentBytes: facts.sizeBytes,
-    warnings: unchecked ? ['the certificate of the server was not checked (verify: false)'] : [],
+    warnings: [...warnings, ...(rollout === undefined ? [] : rolloutWarnings(rollout))],
     answer: `${statusText(answer)}${words}`,
+    ...(rollout === undefined ? {} : { rollout }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as realSleep } from 'node:timers/promises';
 import type { PushDevice } from '../../core/chunks/push-devices.ts';
 import { buildPushManifest, pushLimits } from '../../core/chunks/push-messages.ts';
 import {
@@ -40,6 +41,7 @@ export async function sendInChunks(
       deadlineMs: mode.deadlineMs,
       keepManifest: plan.retain,
       now: () => context.now().getTime(),
+      sleep: context.sleep ?? ((ms, signal) => realSleep(ms, undefined, { signal })),
       signal: context.signal,
       onProgress: context.onProgress,
     });
@@ -72,7 +74,7 @@ function tooLarge(message: string, hint: string): DeliveryFailure {
 }
 
 function toReceipt(outcome: PushOutcome, sizeBytes: number, mode: ChunkedMode): Receipt {
-  const { devices, rounds, expired } = outcome;
+  const { devices, expired } = outcome;
   const incomplete = devices.filter(({ state }) => state !== 'complete');
   const known = incomplete.filter(
     ({ device, state }) => mode.devices.includes(device) || state !== 'silent',
@@ -92,8 +94,13 @@ function toReceipt(outcome: PushOutcome, sizeBytes: number, mode: ChunkedMode): 
   return {
     sentBytes: sizeBytes,
     warnings: devices.length === 0 ? ['no device has answered'] : [],
-    answer: `${devices.length} ${devices.length === 1 ? 'device has' : 'devices have'} it, after ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
+    answer: `${devices.length} ${devices.length === 1 ? 'device has' : 'devices have'} it, ${describeWay(outcome)}`,
   };
+}
+
+function describeWay({ resumed, rounds, sentChunks }: PushOutcome): string {
+  const after = `after ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`;
+  return resumed ? `${after}; went on with an earlier run, ${sentChunks} chunks sent` : after;
 }
 
 function describeDevice({ device, state, missingChunks, error }: PushDevice): string {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { PushDevice } from '../../core/chunks/push-devices.ts';
 import {
   encodeChunk,
@@ -9,6 +8,7 @@ import {
 } from '../../core/chunks/push-messages.ts';
 import { createPushPublisher, type PushPublisher } from '../../core/chunks/push-publisher.ts';
 import type { BrokerClient } from './client.ts';
+import { announceTransfer, askFirst } from './push-resume.ts';
 
 export interface PushOptions {
   readonly client: BrokerClient;
@@ -22,15 +22,19 @@ export interface PushOptions {
   readonly window: number;
   readonly settleMs: number;
   readonly deadlineMs: number;
-  /** Keep the manifest at the broker afterwards, for a publisher that comes back. */
+  /** Keep the manifest at the broker afterwards, for devices that come later. */
   readonly keepManifest: boolean;
   readonly now: () => number;
+  /** Rejects when the signal is aborted. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly signal: AbortSignal;
   onProgress(sentBytes: number): void;
 }
 
 export interface PushOutcome {
   readonly devices: readonly PushDevice[];
+  /** A publisher was cut off before, and devices were asked first. */
+  readonly resumed: boolean;
   readonly rounds: number;
   readonly sentChunks: number;
   /** The deadline came first. */
@@ -55,17 +59,23 @@ export async function pushChunks(options: PushOptions): Promise<PushOutcome> {
   const sayManifest = (text: string) =>
     client.publish(`${base}/${pushTopics.manifest}`, text, { qos: 1, retain: true });
 
-  await sayManifest(JSON.stringify(manifest));
+  const resumed = await announceTransfer(options);
+  if (resumed) await askFirst(publisher, options);
   let rounds = 0;
-  do {
+  while (!publisher.isSettled) {
+    // A broker that lost its memory has lost the manifest, too.
+    if (rounds > 0) await sayManifest(JSON.stringify(manifest));
     await sendRound(transfer);
     rounds += 1;
     await client.publish(`${base}/${pushTopics.end}`, formatPushEnd(manifest, rounds), { qos: 1 });
     await awaitRequests(transfer);
-  } while (!isOver(transfer));
-  if (!options.keepManifest) await sayManifest('');
+    if (isOver(transfer)) break;
+  }
+  // Kept for the next run where somebody still misses something: devices keep their chunks.
+  if (haveAllEnded(publisher.devices()) && !options.keepManifest) await sayManifest('');
   return {
     devices: publisher.devices(),
+    resumed,
     rounds,
     sentChunks: publisher.sentChunks,
     expired: now() >= deadline && !publisher.isSettled,
@@ -90,6 +100,10 @@ function isOver({ options, publisher, deadline }: Transfer): boolean {
   return publisher.isSettled || nobodyAsks || options.now() >= deadline;
 }
 
+function haveAllEnded(devices: readonly PushDevice[]): boolean {
+  return devices.every(({ state }) => state === 'complete' || state === 'failed');
+}
+
 /** After the first request of a round, others get so long to join it. */
 const collectMs = 700;
 /** An end message may get lost: it is said again while somebody is expected. */
@@ -98,7 +112,7 @@ const tickMs = 20;
 
 /** Waits until somebody misses something, all are done, or nobody says anything any more. */
 async function awaitRequests({ options, publisher, deadline, requests }: Transfer): Promise<void> {
-  const { now, signal } = options;
+  const { now, sleep, signal } = options;
   const silenceMs = options.expected.length > 0 ? repeatEndMs : options.settleMs;
   let heardAt = now();
   let heard = requests();
@@ -108,7 +122,7 @@ async function awaitRequests({ options, publisher, deadline, requests }: Transfe
       heardAt = publisher.hasWork ? heardAt : now();
     }
     if (now() - heardAt >= (publisher.hasWork ? collectMs : silenceMs)) return;
-    await sleep(tickMs, undefined, { signal });
+    await sleep(tickMs, signal);
   }
 }
 

@@ -1,6 +1,6 @@
 import { quoted } from '../../display-text.ts';
 import { defineCheck } from '../check.ts';
-import { fixedAppSlots } from '../partition.ts';
+import { fixedAppSlots } from '../partitions/partition.ts';
 
 export const antiRollbackSlot = defineCheck({
   name: 'anti-rollback-slot',

@@ -1,6 +1,6 @@
 import { quoted } from '../../display-text.ts';
 import { defineCheck } from '../check.ts';
-import { smallestOtaSlot } from '../partition.ts';
+import { smallestOtaSlot } from '../partitions/partition.ts';
 
 export const fitsSlot = defineCheck({
   name: 'fits-slot',

@@ -1,5 +1,5 @@
 import { defineCheck } from '../check.ts';
-import { otadataPartition, otaSlots } from '../partition.ts';
+import { otadataPartition, otaSlots } from '../partitions/partition.ts';
 
 export const otaTable = defineCheck({
   name: 'ota-table',

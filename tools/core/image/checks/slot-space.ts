@@ -1,6 +1,6 @@
 import { quoted } from '../../display-text.ts';
 import { defineCheck } from '../check.ts';
-import { smallestOtaSlot } from '../partition.ts';
+import { smallestOtaSlot } from '../partitions/partition.ts';
 
 /** ESP-IDF's own build warns at the same share (`check_sizes.py`). */
 const leastFree = 0.05;
