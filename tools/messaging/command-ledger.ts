@@ -17,7 +17,7 @@ export interface LedgerOptions {
   notify(event: WaitEvent): void;
 }
 
-/** What is heard before the command is sent, and after it. */
+/** Who is waited for, and how far each is. */
 export interface Ledger {
   handle(event: StatusEvent): void;
   /** Devices that have left a state at the broker. */
@@ -39,7 +39,7 @@ interface Book {
   readonly options: LedgerOptions;
   /** The newest message of each from before the command. */
   readonly early: Map<string, Told>;
-  /** Since the command was sent. */
+  /** From the command on. */
   waits?: WaitList;
   voices: Voices;
   heard: number;
@@ -62,7 +62,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     handle: (event) => take(book, event),
     heard: () =>
       [...book.early.values()]
-        .filter(({ named }) => named)
+        .filter(isNamed)
         .map(({ device }) => device)
         .sort(),
     heardCount: () => book.heard,
@@ -73,6 +73,10 @@ export function createLedger(options: LedgerOptions): Ledger {
     warnings: () =>
       book.nameless === 0 ? [] : [namelessWarning(options.statusTopic, options.open)],
   };
+}
+
+function isNamed({ named }: Told): boolean {
+  return named;
 }
 
 function take(book: Book, event: StatusEvent): void {
@@ -89,22 +93,23 @@ function take(book: Book, event: StatusEvent): void {
   else observe(book, event, book.waits);
 }
 
-function observe({ options, early, voices, wake }: Book, event: Told, waits: WaitList): void {
-  const { device, named } = event;
-  if (options.open && !waits.has(device)) {
-    waits.leave(options.statusTopic);
-    waits.join(device, early.get(device));
+function observe(book: Book, event: Told, waits: WaitList): void {
+  const { open, statusTopic } = book.options;
+  if (open && !waits.has(event.device)) {
+    waits.leave(statusTopic);
+    waits.join(event.device, book.early.get(event.device));
   }
-  const mixed = !named && voices.several;
-  waits.observe(device, event, mixed ? indistinct(options.statusTopic) : undefined);
-  if (waits.allEnded) wake();
+  const mixed = !event.named && book.voices.several;
+  waits.observe(event.device, event, mixed ? indistinct(statusTopic) : undefined);
+  if (waits.allEnded) book.wake();
 }
 
 function begin(book: Book, devices: readonly string[]): void {
   const { expectation, open, statusTopic, now, notify } = book.options;
-  const waits = createWaitList({ ...expectation, sentAtMs: now() }, notify);
-  for (const device of open ? [statusTopic] : devices) waits.join(device, book.early.get(device));
-  book.waits = waits;
+  book.waits = createWaitList({ ...expectation, sentAtMs: now() }, notify);
+  for (const device of open ? [statusTopic] : devices) {
+    book.waits.join(device, book.early.get(device));
+  }
 }
 
 /** How exactly a timeout is kept. */
@@ -114,14 +119,15 @@ const tickMs = 50;
 const othersMs = 500;
 
 async function untilEnded(book: Book, signal: AbortSignal): Promise<void> {
-  const { waits, options } = book;
+  const { waits } = book;
   if (waits === undefined) return;
+  const { open, sleep } = book.options;
   let known: number;
   do {
     await untilKnownEnded(book, waits, signal);
-    known = waits.list().length;
-    if (options.open) await options.sleep(othersMs, signal).catch(() => {});
-  } while (!signal.aborted && (waits.list().length !== known || !waits.allEnded));
+    known = waits.size;
+    if (open) await sleep(othersMs, signal).catch(() => {});
+  } while (!signal.aborted && (waits.size !== known || !waits.allEnded));
 }
 
 async function untilKnownEnded(book: Book, waits: WaitList, signal: AbortSignal): Promise<void> {

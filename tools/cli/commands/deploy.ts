@@ -105,7 +105,8 @@ export const deployCommand = defineCommand({
       ...optional('artifact', args.artifact),
       ...optional('rollout', rollout),
     }).finally(view.close);
-    const outcome = args.clear ? 'cleared' : 'delivered';
-    return tellReport(report, args, io, (told) => renderReport(told, outcome));
+    return tellReport(report, args, io, (sum) =>
+      renderReport(sum, args.clear ? 'cleared' : 'delivered'),
+    );
   },
 });

@@ -29,8 +29,8 @@ export function createPushPublisher(
   const queue = createSendQueue(chunk_count);
   const devices = createPushDevices(chunk_count, expected);
   return {
+    fill: queue.fill,
     clear: queue.clear,
-    fill: queue.addAll,
     nextChunk: queue.next,
     receive(request) {
       if (request.transfer_id !== transfer_id || !devices.take(request)) return false;

@@ -6,8 +6,8 @@ export interface SendQueue {
   next(): number | undefined;
   add(range: ChunkRange): void;
   /** Lets all chunks wait. */
-  addAll(): void;
-  /** Nothing waits any more. */
+  fill(): void;
+  /** Lets none wait. */
   clear(): void;
   readonly isEmpty: boolean;
   /** Chunks taken out so far. */
@@ -19,8 +19,8 @@ export function createSendQueue(chunkCount: number): SendQueue {
   const add = ([first, last]: ChunkRange): void => {
     for (let index = first; index <= last; index += 1) waiting.add(index);
   };
-  const addAll = (): void => add([0, chunkCount - 1]);
-  addAll();
+  const fill = (): void => add([0, chunkCount - 1]);
+  fill();
   let cursor = 0;
   let sentChunks = 0;
   return {
@@ -33,7 +33,7 @@ export function createSendQueue(chunkCount: number): SendQueue {
       return index;
     },
     add,
-    addAll,
+    fill,
     clear() {
       waiting = createChunkSet(chunkCount);
     },

@@ -19,11 +19,16 @@ export interface WaitList {
   /** Begins to wait. What is known of the device is old news, also when it was not kept by the broker. */
   join(device: string, known?: SeenStatus): void;
   leave(device: string): void;
-  /** Takes a message into account, which may be the end of the wait; those of other devices are passed over. */
-  observe(device: string, seen: SeenStatus, end?: Outcome): void;
+  /**
+   * Takes a message into account; those of other devices are passed over.
+   *
+   * @param outcome how it ends for the device, whatever the message says
+   */
+  observe(device: string, seen: SeenStatus, outcome?: Outcome): void;
   /** Gives up who takes too long. */
   expire(nowMs: number): void;
   readonly allEnded: boolean;
+  readonly size: number;
   list(): DeviceWait[];
 }
 
@@ -48,11 +53,11 @@ export function createWaitList(
       waits.set(device, kept === undefined ? wait : observeStatus(wait, kept, expectation));
     },
     leave: (device) => void waits.delete(device),
-    observe(device, seen, end) {
+    observe(device, seen, outcome) {
       const wait = waits.get(device);
       if (wait === undefined) return;
       const observed = observeStatus(wait, seen, expectation);
-      put(end === undefined ? observed : { ...observed, outcome: end });
+      put(outcome === undefined ? observed : { ...observed, outcome });
     },
     expire(nowMs) {
       for (const wait of waits.values()) {
@@ -62,6 +67,9 @@ export function createWaitList(
     },
     get allEnded() {
       return [...waits.values()].every(({ outcome }) => outcome !== undefined);
+    },
+    get size() {
+      return waits.size;
     },
     list: () => [...waits.values()],
   };

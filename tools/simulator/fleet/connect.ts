@@ -1,6 +1,6 @@
 import { parseBroker } from '../../transports/mqtt/broker-url.ts';
 import { type BrokerClient, openClient } from '../../transports/mqtt/client.ts';
-import type { Sleep } from './machine.ts';
+import { bySystem, type Sleep } from './sleep.ts';
 
 /** How the devices of a fleet reach their broker. */
 export interface DeviceBroker {
@@ -11,10 +11,9 @@ export interface DeviceBroker {
   readonly password?: string;
   /** A device whose connection breaks is back after so long; default 1 s. */
   readonly reconnectMs?: number;
+  /** Sleeps by the clock of the device; default the real one. */
+  readonly sleep?: Sleep;
 }
-
-/** What a connection needs of the device that makes it. */
-type ConnectorOptions = DeviceBroker & { readonly sleep: Sleep };
 
 /**
  * The connections of one device, one after the other. The first must succeed at once; a device that finds no broker
@@ -22,7 +21,7 @@ type ConnectorOptions = DeviceBroker & { readonly sleep: Sleep };
  */
 export function createConnector(
   name: string,
-  broker: ConnectorOptions,
+  broker: DeviceBroker,
   signal: AbortSignal,
 ): () => Promise<BrokerClient> {
   let attempts = 1;
@@ -35,7 +34,7 @@ export function createConnector(
 
 async function connectDevice(
   name: string,
-  { brokerUrl, ca, username, password, reconnectMs, sleep }: ConnectorOptions,
+  { brokerUrl, ca, username, password, reconnectMs, sleep = bySystem }: DeviceBroker,
   signal: AbortSignal,
   attempts: number,
 ): Promise<BrokerClient> {

@@ -3,6 +3,7 @@ import type { BrokerClient } from '../../transports/mqtt/client.ts';
 import { DeviceError } from './device-error.ts';
 import type { Machine } from './machine.ts';
 import type { Reporter } from './report.ts';
+import type { BootImage } from './slots.ts';
 import { type FirmwareSource, type Offer, refusalOf, upToDate } from './source.ts';
 import { createUpdater, type UpdaterOptions } from './update.ts';
 
@@ -49,14 +50,18 @@ export function createDuty(options: DutyOptions, machine: Machine, report: Repor
     },
     async consider(offer) {
       const image = JSON.stringify(offer.expected);
-      const { sha256, version } = machine.slots.running;
-      if (sha256 !== undefined && sha256 === offer.expected.sha256) return offer.confirm?.();
-      const refusal = refusalOf(offer, version);
-      // Of the image that it left the factory with, a device knows the version only.
-      if (refusal === upToDate && sha256 === undefined) return offer.confirm?.();
+      const { running } = machine.slots;
+      const refusal = givenUp.has(image)
+        ? 'the image did not stand its trial'
+        : refusalOf(offer, running.version);
+      if (refusal === upToDate && isBuild(running, offer)) return offer.decline?.(undefined);
       if (refusal !== undefined) return offer.decline?.(refusal);
-      if (givenUp.has(image)) return offer.decline?.('this image did not stand its trial');
       if ((await updater.install(offer)) === 'given_up') givenUp.add(image);
     },
   };
+}
+
+/** Whether it can be the image that is offered, and not another one under the same version. */
+function isBuild({ sha256 }: BootImage, { expected }: Offer): boolean {
+  return sha256 === undefined || expected.sha256 === undefined || sha256 === expected.sha256;
 }

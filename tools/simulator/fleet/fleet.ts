@@ -1,22 +1,19 @@
-import { setTimeout as realSleep } from 'node:timers/promises';
 import type { Agent } from 'undici';
 import type { PublicKey } from '../../core/signing/key.ts';
 import type { BrokerClient } from '../../transports/mqtt/client.ts';
 import { listenForAnnouncements } from './announce.ts';
 import { createConnector, type DeviceBroker } from './connect.ts';
 import { type DeviceOptions, startDevice, type VirtualDevice } from './device.ts';
-import type { Sleep } from './machine.ts';
 import { deviceName, type FleetProfile } from './profile.ts';
 import { createPullSource } from './pull.ts';
 import { listenForPush } from './push.ts';
+import { bySystem, type Sleep } from './sleep.ts';
 import { createHttpsSource, type FirmwareSource } from './source.ts';
 
 export interface FleetOptions extends DeviceBroker {
   readonly profile: FleetProfile;
   readonly count: number;
   readonly now: () => number;
-  /** Default: the real one. */
-  readonly sleep?: Sleep;
   readonly random: () => number;
   readonly signal: AbortSignal;
   /** ECDSA or RSA keys that the devices trust (`public_keys` of the profile); see `parseDeviceKey`. */
@@ -32,8 +29,6 @@ export interface Fleet {
   versions(): Readonly<Record<string, number>>;
   close(): Promise<void>;
 }
-
-const bySystem: Sleep = (ms, signal) => realSleep(ms, undefined, { signal });
 
 /** Devices that connect at the same time: brokers have short queues for that. */
 const connectingAtOnce = 50;
@@ -90,7 +85,7 @@ function planDevice(index: number, options: FleetOptions, agent: Agent): DeviceO
     profile,
     ...(fault === undefined ? {} : { fault }),
     keys,
-    connect: createConnector(name, { ...options, sleep }, signal),
+    connect: createConnector(name, options, signal),
     async listen(client, take) {
       if (profile.source === 'push') {
         const push = { device: name, base: topic, client, random, sleep, signal, ...lossy };

@@ -1,9 +1,7 @@
 import type { BrokerClient } from '../../transports/mqtt/client.ts';
 import type { FleetProfile } from './profile.ts';
+import type { Sleep } from './sleep.ts';
 import { type BootImage, createSlots, type Slots } from './slots.ts';
-
-/** Sleeps by the clock of `now`; rejects when the signal is aborted. */
-export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
 export interface MachineOptions {
   readonly profile: FleetProfile;

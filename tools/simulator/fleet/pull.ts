@@ -3,7 +3,7 @@ import { createPullClient } from '../../core/chunks/pull-client.ts';
 import { parseTopicTemplate } from '../../core/fleet/topic-template.ts';
 import type { BrokerClient, IncomingMessage } from '../../transports/mqtt/client.ts';
 import { DeviceError } from './device-error.ts';
-import type { Sleep } from './machine.ts';
+import type { Sleep } from './sleep.ts';
 import type { FirmwareSource } from './source.ts';
 
 const answerMs = 3000;

@@ -9,6 +9,7 @@ import {
 import { createPushReceiver, type PushReceiver } from '../../core/chunks/push-receiver.ts';
 import type { BrokerClient } from '../../transports/mqtt/client.ts';
 import { DeviceError } from './device-error.ts';
+import type { Sleep } from './sleep.ts';
 import type { Offer } from './source.ts';
 import type { ImageSlot } from './update-slot.ts';
 
@@ -17,7 +18,7 @@ export interface PushListenerOptions {
   readonly base: string;
   readonly client: BrokerClient;
   readonly random: () => number;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly sleep: Sleep;
   readonly signal: AbortSignal;
   /** Chunks that get lost on the way, 0 to 1. */
   readonly loss?: number;
@@ -116,13 +117,16 @@ function offerOfTransfer(
 ): Offer {
   const { receiver } = transfer;
   const base = { transfer_id: manifest.transfer_id, device_id: options.device };
-  const end = (verdict: PushRequest): void => {
-    if (transfer.verdict !== undefined || transfer.cancelled) return;
-    transfer.early.clear();
-    transfer.verdict = verdict;
-    void answerLater(verdict, options);
-  };
   return {
+    decline(why) {
+      if (transfer.verdict !== undefined || transfer.cancelled) return;
+      transfer.early.clear();
+      transfer.verdict =
+        why === undefined
+          ? { ...base, state: 'complete' }
+          : { ...base, state: 'failed', error: why };
+      void answerLater(transfer.verdict, options);
+    },
     expected: {
       version: manifest.version,
       sizeBytes: manifest.size,
@@ -130,8 +134,6 @@ function offerOfTransfer(
       ...(manifest.signature === undefined ? {} : { signature: manifest.signature }),
     },
     endsWithBoot: true,
-    confirm: () => end({ ...base, state: 'complete' }),
-    decline: (error) => end({ ...base, state: 'failed', error }),
     async fetch(slot, onBytes, signal) {
       transfer.slot = slot;
       drain(transfer, slot);
@@ -168,7 +170,7 @@ async function answerLater(request: PushRequest, options: PushListenerOptions): 
 /** Whether an end message, or the last chunk, came before a silence. */
 async function wokenOrSilent(
   transfer: Transfer,
-  sleep: PushListenerOptions['sleep'],
+  sleep: Sleep,
   signal: AbortSignal,
 ): Promise<boolean> {
   const controller = new AbortController();

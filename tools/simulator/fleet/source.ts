@@ -16,10 +16,8 @@ export interface Offer {
   /** Whether a boot ends it: the sender still has it at the broker then, and brings it again. */
   readonly endsWithBoot?: true;
   fetch(slot: ImageSlot, onBytes: () => Promise<void>, signal: AbortSignal): Promise<void>;
-  /** Tells who offers it that it runs already; where somebody listens. */
-  confirm?(): void;
-  /** The same, that it will not be installed. */
-  decline?(reason: string): void;
+  /** The device does not take it: it runs it already, or `why` not. */
+  decline?(why: string | undefined): void;
 }
 
 export const upToDate = 'No update available';

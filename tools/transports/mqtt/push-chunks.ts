@@ -62,16 +62,17 @@ export async function pushChunks(options: PushOptions): Promise<PushOutcome> {
   const resumed = await announceTransfer(options);
   if (resumed) await askFirst(publisher, options);
   let rounds = 0;
-  for (let over = publisher.isSettled; !over; over = isOver(transfer)) {
+  while (!publisher.isSettled) {
     // A broker that lost its memory has lost the manifest, too.
     if (rounds > 0) await sayManifest(JSON.stringify(manifest));
     await sendRound(transfer);
     rounds += 1;
     await client.publish(`${base}/${pushTopics.end}`, formatPushEnd(manifest, rounds), { qos: 1 });
     await awaitRequests(transfer);
+    if (isOver(transfer)) break;
   }
   // Kept for the next run where somebody still misses something: devices keep their chunks.
-  if (!options.keepManifest && haveAllEnded(publisher)) await sayManifest('');
+  if (haveAllEnded(publisher.devices()) && !options.keepManifest) await sayManifest('');
   return {
     devices: publisher.devices(),
     resumed,
@@ -99,8 +100,8 @@ function isOver({ options, publisher, deadline }: Transfer): boolean {
   return publisher.isSettled || nobodyAsks || options.now() >= deadline;
 }
 
-function haveAllEnded(publisher: PushPublisher): boolean {
-  return publisher.devices().every(({ state }) => state === 'complete' || state === 'failed');
+function haveAllEnded(devices: readonly PushDevice[]): boolean {
+  return devices.every(({ state }) => state === 'complete' || state === 'failed');
 }
 
 /** After the first request of a round, others get so long to join it. */
