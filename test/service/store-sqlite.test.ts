@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../tools/service/store/store.ts';
 import { storeContract } from '../contracts/store.ts';
+import { tokenStoreContract } from '../contracts/token-store.ts';
 
 let folder: string;
 let count = 0;
@@ -12,7 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-storeContract('SQLite', async () => `sqlite:${join(folder, `${++count}`, 'ota.db')}`);
+const makeUrl = async () => `sqlite:${join(folder, `${++count}`, 'ota.db')}`;
+storeContract('SQLite', makeUrl);
+tokenStoreContract('SQLite', makeUrl);
 
 describe('a store on SQLite', () => {
   it('belongs to one process', async () => {

@@ -12,6 +12,7 @@ import { seed003DeviceRoutes } from './routes/seed-003-device.ts';
 import { seed004AdminRoutes } from './routes/seed-004-admin.ts';
 import { seed004DeviceRoutes } from './routes/seed-004-device.ts';
 import { systemRoutes } from './routes/system.ts';
+import { tokenRoutes } from './routes/tokens.ts';
 import type { Service } from './service.ts';
 
 declare module 'fastify' {
@@ -73,6 +74,7 @@ export async function createApp(service: Service, options: AppOptions): Promise<
     publisherRoutes,
     deviceRoutes,
     adminRoutes,
+    tokenRoutes,
     modelRoutes,
   ];
   for (const add of routes) add(app, { service });

@@ -82,13 +82,15 @@ export async function createService({
 }: ServiceParts): Promise<Service> {
   const secret = await store.history.setting('secret', () => randomBytes(32).toString('hex'));
   const catalog = await createCatalog(store);
-  const tokens = await createTokens(settings.tokenSecret ?? secret, now);
   const audit = createAudit(store, now);
+  const tokenSecret = settings.tokenSecret ?? secret;
+  const tokens = await createTokens({ secret: tokenSecret, store, catalog, audit, now });
   const fleet = createFleet(store, catalog, now);
   const { maxUploadBytes } = settings;
   const round = setInterval(() => {
     void store.fleet.expire(now()).catch(() => undefined);
     void catalog.reload().catch(() => undefined);
+    void tokens.sweep().catch(() => undefined);
   }, roundMs);
   round.unref();
   return {

@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
+import { changeCatalog } from './change-catalog.ts';
 import type { Database } from './database.ts';
 import type {
   KeyRow,
@@ -12,6 +13,7 @@ import type {
   Tables,
   UploadRow,
 } from './tables.ts';
+import { loadRevocations, type RevocationRows } from './token-store.ts';
 
 /** Everything that nodes hold in memory, at one moment. */
 export interface CatalogRows {
@@ -20,11 +22,14 @@ export interface CatalogRows {
   readonly rollouts: readonly RolloutRow[];
   readonly models: readonly ModelRow[];
   readonly keys: readonly KeyRow[];
+  readonly revocations: RevocationRows;
 }
 
 /** What administrators change: every change moves the catalog's number and is announced to the other nodes. */
 export interface CatalogStore {
   load(): Promise<CatalogRows>;
+  /** The catalog's number: one indexed read. */
+  state(): Promise<number>;
   /** `undefined` when model, version and build are taken. */
   addRelease(release: NewRelease): Promise<ReleaseRow | undefined>;
   changeRelease(id: number, change: ReleaseChange): Promise<ReleaseRow | undefined>;
@@ -48,22 +53,11 @@ export interface CatalogStore {
 
 export function createCatalogStore(database: Database): CatalogStore {
   const { db } = database;
-  /** Runs a change; the counter moves with it or not at all. */
-  async function changing<T>(use: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
-    const result = await db.transaction().execute(async (trx) => {
-      // First, so that changes of the catalog happen one after the other.
-      await trx
-        .updateTable('counters')
-        .set((eb) => ({ value: eb('value', '+', 1) }))
-        .where('name', '=', 'catalog')
-        .execute();
-      return use(trx);
-    });
-    await database.announce();
-    return result;
-  }
+  const changing = <T>(use: (trx: Transaction<Tables>) => Promise<T>) =>
+    changeCatalog(database, use);
   return {
     load: () => loadCatalog(db),
+    state: () => readState(db),
     addRelease: (release) =>
       changing((trx) =>
         trx
@@ -156,19 +150,24 @@ function loadCatalog(db: Kysely<Tables>): Promise<CatalogRows> {
     .transaction()
     .setIsolationLevel('repeatable read')
     .execute(async (trx) => {
-      const counter = await trx
-        .selectFrom('counters')
-        .select('value')
-        .where('name', '=', 'catalog')
-        .executeTakeFirstOrThrow();
       return {
-        state: counter.value,
+        state: await readState(trx),
         releases: await trx.selectFrom('releases').selectAll().execute(),
         rollouts: await trx.selectFrom('rollouts').selectAll().execute(),
         models: await trx.selectFrom('models').selectAll().execute(),
         keys: await trx.selectFrom('keys').selectAll().execute(),
+        revocations: await loadRevocations(trx),
       };
     });
+}
+
+async function readState(db: Kysely<Tables>): Promise<number> {
+  const counter = await db
+    .selectFrom('counters')
+    .select('value')
+    .where('name', '=', 'catalog')
+    .executeTakeFirstOrThrow();
+  return counter.value;
 }
 
 async function changeRollout(

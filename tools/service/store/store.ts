@@ -2,6 +2,7 @@ import { type CatalogStore, createCatalogStore } from './catalog-store.ts';
 import { openDatabase } from './database.ts';
 import { createFleetStore, type FleetStore } from './fleet-store.ts';
 import { createHistoryStore, type HistoryStore } from './history-store.ts';
+import { createTokenStore, type TokenStore } from './token-store.ts';
 
 /** Everything that the service keeps, behind names that know nothing of SQL. */
 export interface Store {
@@ -9,6 +10,7 @@ export interface Store {
   readonly fleet: FleetStore;
   readonly catalog: CatalogStore;
   readonly history: HistoryStore;
+  readonly tokens: TokenStore;
   /** Calls back when some node changed the catalog. */
   listen(changed: () => void): Promise<void>;
   close(): Promise<void>;
@@ -27,6 +29,7 @@ export async function openStore(url: string): Promise<Store> {
     fleet: createFleetStore(database),
     catalog: createCatalogStore(database),
     history: createHistoryStore(database.db),
+    tokens: createTokenStore(database),
     listen: database.listen,
     close: database.close,
   };
