@@ -12,6 +12,7 @@ export function artifactStoreContract(name: string, make: () => Promise<Artifact
   describe(`an artifact store ${name}`, () => {
     const bytes = randomBytes(300_000);
     const hash = (kind: string): string => createHash(kind).update(bytes).digest('hex');
+    const later = (): number => Date.now() + 2 * 60 * 60 * 1000;
     const chunks = (): Readable =>
       Readable.from([bytes.subarray(0, 100_000), bytes.subarray(100_000)]);
 
@@ -52,8 +53,7 @@ export function artifactStoreContract(name: string, make: () => Promise<Artifact
       const three = await store.receive(chunks(), 1e6);
       await three.discard();
       expect(await store.bytes(two.sha256)).toEqual(bytes);
-      const later = Date.now() + 2 * 60 * 60 * 1000;
-      expect(await store.sweep(new Set([two.sha256]), later)).toBe(0);
+      expect(await store.sweep(new Set([two.sha256]), later(), false)).toBe(0);
     });
 
     it('shows nothing of an upload that broke off', async () => {
@@ -91,10 +91,16 @@ export function artifactStoreContract(name: string, make: () => Promise<Artifact
       const store = await make();
       const { sha256 } = await put(store);
       const other = await put(store, Readable.from([Buffer.from('other')]));
-      expect(await store.sweep(new Set(), Date.now())).toBe(0);
-      const later = Date.now() + 2 * 60 * 60 * 1000;
-      expect(await store.sweep(new Set([sha256]), later)).toBe(1);
+      expect(await store.sweep(new Set([sha256]), Date.now(), false)).toBe(0);
+      expect(await store.sweep(new Set([sha256]), later(), false)).toBe(1);
       expect([await store.has(sha256), await store.has(other.sha256)]).toEqual([true, false]);
+    });
+
+    it('removes nothing when nothing at all is named: that is another database, or an empty one', async () => {
+      const store = await make();
+      const { sha256 } = await put(store);
+      expect(await store.sweep(new Set(), later(), true)).toBe(0);
+      expect(await store.has(sha256)).toBe(true);
     });
   });
 }

@@ -180,6 +180,30 @@ export function storeContract(name: string, makeUrl: () => Promise<string>): voi
       ]);
     });
 
+    it('lets attempts be that have longer to go than the service has been hearing', async () => {
+      const catalog = await withRollout();
+      for (const [at, id] of ['d1', 'd2'].entries()) {
+        await store.fleet.change([aCheck(id, '1.0.0', catalog, at)]);
+        await store.fleet.change([aReport(id, 'downloading', catalog, 10)]);
+      }
+      expect(await store.fleet.expire(5000, 999.9)).toBe(0);
+      expect(await store.fleet.expire(5000, 1000.5)).toBe(2);
+    });
+
+    it('takes the time back at which a device was seen when that was far ahead', async () => {
+      const catalog = await withRollout();
+      const dayMs = 24 * 60 * 60 * 1000;
+      await store.fleet.change([aCheck('d1', '1.0.0', catalog, dayMs)]);
+      await store.fleet.change([aCheck('d1', '1.1.0', catalog, 5)]);
+      const read = async () => (await store.fleet.read(['d1'])).records.get('d1');
+      expect(await read()).toMatchObject({ lastSeenAtMs: 5 });
+      const number = (await read())?.number ?? 0;
+      await store.fleet.noteSightings([{ number, lastSeenAtMs: dayMs, checkedAtMs: dayMs }]);
+      await store.fleet.noteSightings([{ number, lastSeenAtMs: 9, checkedAtMs: 9 }]);
+      expect((await read())?.lastSeenAtMs).toBe(9);
+      expect((await read())?.checkedAtMs).toBeGreaterThanOrEqual(dayMs);
+    });
+
     it('notes when devices were seen, and never goes back in time', async () => {
       const catalog = await withRollout();
       await store.fleet.change([aCheck('d1', '1.0.0', catalog, 5)]);

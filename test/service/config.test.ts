@@ -39,6 +39,18 @@ describe('the settings of the service', () => {
     expect(parseServiceConfig('/', {}, { API_KEY: '' }, undefined).settings.apiKey).toBeUndefined();
   });
 
+  it.each([
+    ['tls_client_ca', 'ca.pem'],
+    ['trusted_proxies', ['proxy.example.com']],
+    ['trusted_proxies', ['10.0.0.0/33']],
+    ['trusted_proxies', ['10.0.0.0/8/8']],
+    ['trusted_proxies', ['fd00::/129']],
+    ['trusted_proxies', ['10.0.0.0/']],
+  ])('are refused when %s is %j', (key, value) => {
+    const wrong = () => parseServiceConfig('/', { [key]: value }, {}, undefined);
+    expect(wrong).toThrowError(expect.objectContaining({ code: 'service-config-invalid' }));
+  });
+
   it('are refused with every mistake named', () => {
     const wrong = () => parseServiceConfig('/', {}, { PORT: 'x' }, { hots: 'a' });
     expect(wrong).toThrowError(expect.objectContaining({ code: 'service-config-invalid' }));

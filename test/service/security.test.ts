@@ -141,6 +141,39 @@ describe('a device', () => {
   });
 });
 
+describe('a request too many', () => {
+  const path = '/api/firmware/check?device_id=d1&device_model=esp32&current_version=1.0.0';
+
+  it.each([
+    ['of a device', { deviceRateLimit: 2 }],
+    ['of an address', { addressRateLimit: 2 }],
+  ])('%s is told when to come back', async (_whose, settings) => {
+    const service = await startService({ settings });
+    let last = await service.call('GET', path, undefined, {});
+    for (let turn = 0; turn < 2; turn += 1) last = await service.call('GET', path, undefined, {});
+    expect(last).toMatchObject({ status: 429, body: { code: 'rate-limited' } });
+    const seconds = Number(last.headers.get('retry-after'));
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual(60);
+  });
+
+  it('is counted by the address that a trusted proxy names, and by no other word', async () => {
+    const ask = (url: string, from: string) =>
+      fetch(`${url}${path}`, { headers: { 'x-forwarded-for': from } }).then(({ status }) => status);
+    const open = await startService({ settings: { addressRateLimit: 1 } });
+    expect([await ask(open.url, '198.51.100.1'), await ask(open.url, '198.51.100.2')]).toEqual([
+      200, 429,
+    ]);
+    const proxied = await startService({
+      settings: { addressRateLimit: 1, trustedProxies: ['127.0.0.1'] },
+    });
+    expect([
+      await ask(proxied.url, '198.51.100.1'),
+      await ask(proxied.url, '198.51.100.2'),
+    ]).toEqual([200, 200]);
+  });
+});
+
 describe('what comes from outside', () => {
   it('is refused when it is no image that a device could run', async () => {
     const service = await startService();
@@ -191,6 +224,18 @@ describe('what comes from outside', () => {
     const path = `/api/firmware/check?device_id=${odd}&device_model=esp32&current_version=1`;
     expect((await fetch(`${service.url}${path}`)).status).toBe(200);
     expect((await service.call('GET', '/api/admin/devices')).status).toBe(200);
+  });
+
+  it('never becomes a header of its own', async () => {
+    const service = await startService();
+    const evil = encodeURIComponent('AAAA\r\nX-Evil: 1');
+    expect((await service.upload('1.1.0', bytes, `&signature=${evil}é`)).status).toBe(422);
+    expect((await service.upload('1.1.0', bytes, '&signature=AAAA%0ABBBB%0A')).status).toBe(200);
+    const file = await fetch(`${service.url}/api/firmware/download/1.1.0`);
+    expect([file.status, file.headers.get('x-firmware-signature')]).toEqual([200, 'AAAABBBB']);
+    const odd = { 'x-request-id': 'a b', 'x-forwarded-for': "'; drop table devices" };
+    const answer = await service.call('GET', '/health', undefined, odd);
+    expect(answer.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/);
   });
 
   it('may break off in the middle, and nobody sees half a release', async () => {

@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../tools/service/store/database.ts';
 import { openStore } from '../../tools/service/store/store.ts';
 import { storeContract } from '../contracts/store.ts';
 import { tokenStoreContract } from '../contracts/token-store.ts';
@@ -24,6 +26,19 @@ describe('a store on SQLite', () => {
     await expect(openStore(url)).rejects.toMatchObject({ code: 'data-in-use' });
     await store.close();
     await (await openStore(url)).close();
+  });
+
+  it('says why it failed, also when it ended the transaction by itself', async () => {
+    const database = await openDatabase(`sqlite:${join(folder, 'ended.db')}`);
+    const full = Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+    // What SQLite does when the disk is full in the middle of a commit (sqlite.org/lang_transaction.html).
+    const failing = database.db.transaction().execute(async (trx) => {
+      await sql`rollback`.execute(trx);
+      throw full;
+    });
+    await expect(failing).rejects.toBe(full);
+    await sql`select 1`.execute(database.db);
+    await database.close();
   });
 
   it('says what is wrong with its address', async () => {

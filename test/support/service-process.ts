@@ -3,32 +3,55 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const cli = resolve(import.meta.dirname, '../../tools/cli.ts');
-const tsx = resolve(import.meta.dirname, '../../node_modules/tsx/dist/cli.mjs');
 
 export interface ServiceProcess {
   readonly url: string;
+  readonly pid: number;
+  /** Standard output. */
   readonly lines: readonly string[];
+  /** Everything that it logged. */
+  log(): string;
   /** Ends it at once, as a power loss would. */
   kill(): Promise<void>;
   /** Ends it in order; gives the exit status. */
   stop(): Promise<number | null>;
 }
 
+export interface ServiceProcessOptions {
+  readonly cwd: string;
+  readonly env?: Record<string, string>;
+  /** What the process is started with, such as `prlimit --fsize=1000000`: it must become the process. */
+  readonly wrapper?: readonly string[];
+}
+
+/** Nothing survives a test run that ends in the middle. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** `ota serve` as a process of its own, ready to answer. */
 export async function startServiceProcess(
   words: readonly string[],
-  options: { cwd: string; env?: Record<string, string> },
+  options: ServiceProcessOptions,
 ): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [tsx, cli, 'serve', '--port', '0', ...words], {
+  const node = [process.execPath, '--import', import.meta.resolve('tsx'), cli];
+  const [program = '', ...args] = [...(options.wrapper ?? []), ...node];
+  const child = spawn(program, [...args, 'serve', '--port', '0', ...words], {
     cwd: options.cwd,
     env: { ...process.env, OTA_LOG_LEVEL: 'error', ...options.env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true, // tsx starts a child of its own: a group can be killed together
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  let log = '';
+  child.stderr.on('data', (text: Buffer) => {
+    log += text;
   });
   const lines: string[] = [];
   const url = await new Promise<string>((done, fail) => {
     child.once('error', fail);
-    child.once('exit', (code) => fail(new Error(`ota serve ended with ${code}`)));
+    child.once('close', (code) => fail(new Error(`ota serve ended with ${code}:\n${log}`)));
     createInterface(child.stdout).on('line', (text) => {
       lines.push(text);
       const found = /OTA service at (\S+)/.exec(text)?.[1];
@@ -37,17 +60,19 @@ export async function startServiceProcess(
   });
   return {
     url,
+    pid: child.pid ?? 0,
     lines,
+    log: () => log,
     async kill() {
-      await signalGroup(child, 'SIGKILL');
+      await end(child, 'SIGKILL');
     },
-    stop: () => signalGroup(child, 'SIGTERM'),
+    stop: () => end(child, 'SIGTERM'),
   };
 }
 
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
   const ended = new Promise<number | null>((done) => child.once('exit', (code) => done(code)));
-  process.kill(-(child.pid ?? 0), signal);
+  child.kill(signal);
   return ended;
 }

@@ -2,14 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { createApp } from '../../tools/service/app.ts';
+import { createApp, type Patience } from '../../tools/service/app.ts';
+import type { ArtifactStore } from '../../tools/service/artifacts/artifact-store.ts';
 import { createDiskStore } from '../../tools/service/artifacts/disk-store.ts';
 import {
   createService,
   defaultSettings,
   type ServiceSettings,
 } from '../../tools/service/service.ts';
-import { openStore } from '../../tools/service/store/store.ts';
+import { openStore, type Store } from '../../tools/service/store/store.ts';
 
 export const adminKey = 'test-key-of-an-administrator';
 
@@ -17,16 +18,21 @@ export interface ServiceOptions {
   readonly settings?: Partial<ServiceSettings>;
   /** Default: SQLite in a folder of its own. */
   readonly database?: string;
+  /** An open one; the service closes it. */
+  readonly store?: Store;
+  readonly artifacts?: ArtifactStore;
   readonly folder?: string;
   readonly now?: () => number;
+  readonly patience?: Patience;
 }
 
 /** A service for the running test, listening on a free port. */
 export async function startService(options: ServiceOptions = {}) {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'ota-service-')));
   const now = options.now ?? Date.now;
-  const store = await openStore(options.database ?? `sqlite:${join(folder, 'ota.db')}`);
-  const artifacts = await createDiskStore(join(folder, 'artifacts'));
+  const store =
+    options.store ?? (await openStore(options.database ?? `sqlite:${join(folder, 'ota.db')}`));
+  const artifacts = options.artifacts ?? (await createDiskStore(join(folder, 'artifacts')));
   const settings = {
     ...defaultSettings,
     apiKey: adminKey,
@@ -34,7 +40,8 @@ export async function startService(options: ServiceOptions = {}) {
     ...options.settings,
   };
   const service = await createService({ store, artifacts, settings, now });
-  const app = await createApp(service, {});
+  const { patience } = options;
+  const app = await createApp(service, patience === undefined ? {} : { patience });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   let closed = false;
   async function close(): Promise<void> {
@@ -88,6 +95,11 @@ export function clientOf(url: string) {
         { device_id: id, firmware_version: version, status, ...more },
         {},
       ),
+    async download(version: string): Promise<Buffer> {
+      const response = await fetch(`${url}/api/firmware/download/${version}`);
+      if (!response.ok) throw new Error(`download of ${version}: ${response.status}`);
+      return Buffer.from(await response.arrayBuffer());
+    },
     async upload(version: string, bytes: Uint8Array, query = '') {
       const form = new FormData();
       form.append('file', new Blob([bytes as Uint8Array<ArrayBuffer>]), 'firmware.bin');

@@ -170,6 +170,10 @@ export const errorCodes = {
   'range-invalid': { exit: 1, meaning: 'The asked range lies outside the file.' },
   'not-found': { exit: 1, meaning: 'The service has nothing at that address.' },
   'database-failed': { exit: 1, meaning: 'The database cannot be opened or does not answer.' },
+  'disk-full': {
+    exit: 1,
+    meaning: 'The disk of the service is full; nothing of the request was kept.',
+  },
   'data-in-use': { exit: 1, meaning: 'Another service process uses the data folder.' },
   'port-in-use': { exit: 1, meaning: 'Another process listens on that address and port.' },
   'service-config-invalid': { exit: 2, meaning: 'The settings of the service are wrong.' },

@@ -7,6 +7,8 @@ export type StatusEvent =
   | {
       readonly type: 'status';
       readonly device: string;
+      /** The topic or the message says which device it is; else `device` is the topic. */
+      readonly named: boolean;
       readonly status: DeviceStatus;
       readonly retained: boolean;
       readonly receivedAtMs: number;
@@ -43,7 +45,8 @@ export async function followStatus(options: StatusFeedOptions): Promise<void> {
       return;
     }
     const { status } = parsed;
-    const device = named ?? status.deviceId ?? topic;
-    handle({ type: 'status', device, status, retained, receivedAtMs });
+    const name = named ?? status.deviceId;
+    const event = { status, retained, receivedAtMs } as const;
+    handle({ type: 'status', device: name ?? topic, named: name !== undefined, ...event });
   });
 }

@@ -1,12 +1,20 @@
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyServerOptions,
+} from 'fastify';
 import { OtaError } from '../core/errors.ts';
 import { registerLimits } from './limits.ts';
 import { createMetrics } from './metrics.ts';
 import { toProblem } from './problems.ts';
+import { parseProxies } from './proxies.ts';
 import { adminRoutes } from './routes/admin.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { modelRoutes } from './routes/models.ts';
 import { publisherRoutes } from './routes/publisher.ts';
+import type { FileBody } from './routes/schemas.ts';
 import { seed003AdminRoutes } from './routes/seed-003-admin.ts';
 import { seed003DeviceRoutes } from './routes/seed-003-device.ts';
 import { seed004AdminRoutes } from './routes/seed-004-admin.ts';
@@ -14,6 +22,7 @@ import { seed004DeviceRoutes } from './routes/seed-004-device.ts';
 import { systemRoutes } from './routes/system.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import type { Service } from './service.ts';
+import { requireStorableRequest } from './texts.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -23,39 +32,67 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Errors look as the clients of a seed expect them. */
     seed?: boolean;
+    /** A body that is not JSON, for the description: the schema of a request would be checked. */
+    file?: FileBody;
   }
 }
 
 export interface AppOptions {
   readonly logger?: FastifyServerOptions['logger'];
   readonly https?: object | undefined;
+  readonly patience?: Patience;
 }
+
+/** How long slow clients are waited for, in milliseconds. */
+export interface Patience {
+  readonly headersMs: number;
+  /** For the whole of a request, its body included. */
+  readonly requestMs: number;
+  /** Nothing moves, in either direction: a download may be slow, but not stand still. */
+  readonly idleMs: number;
+  /** How often the first two are looked at. */
+  readonly roundMs: number;
+}
+
+const standardPatience: Patience = {
+  headersMs: 30_000,
+  requestMs: 5 * 60_000,
+  idleMs: 2 * 60_000,
+  roundMs: 10_000,
+};
 
 /** Bodies of requests that are not uploads. */
 const bodyLimitBytes = 256 * 1024;
 
 /** The web application: routes, errors, limits; it listens nowhere yet. */
 export async function createApp(service: Service, options: AppOptions): Promise<FastifyInstance> {
+  const { headersMs, requestMs, idleMs, roundMs } = options.patience ?? standardPatience;
+  const proxies = service.settings.trustedProxies;
+  const server = { headersTimeout: headersMs, connectionsCheckingInterval: roundMs };
   const app = Fastify({
     logger: options.logger ?? false,
     bodyLimit: bodyLimitBytes,
-    requestTimeout: 5 * 60_000,
-    connectionTimeout: 0,
+    requestTimeout: requestMs,
+    connectionTimeout: idleMs,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
-    trustProxy:
-      service.settings.trustedProxies.length === 0 ? false : [...service.settings.trustedProxies],
+    trustProxy: proxies.length === 0 ? false : parseProxies(proxies),
     genReqId: (request) => requestId(request.headers['x-request-id']),
+    frameworkErrors: (error, _request, reply) => answerRouterError(error, reply as FastifyReply),
     routerOptions: { maxParamLength: 300 },
     ajv: { customOptions: { coerceTypes: true, removeAdditional: false, allErrors: true } },
-    ...(options.https === undefined ? {} : { https: options.https }),
+    ...(options.https === undefined
+      ? { http: server }
+      : { https: { ...options.https, ...server, handshakeTimeout: headersMs } }),
   } as FastifyServerOptions) as unknown as FastifyInstance;
   readBodies(app);
   answerErrors(app);
+  app.addHook('preValidation', async (request) => requireStorableRequest(request));
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
   });
+  readAway(app, service.settings.maxUploadBytes);
   await app.register(import('@fastify/multipart'), {
     throwFileSizeLimit: false,
     limits: {
@@ -67,7 +104,7 @@ export async function createApp(service: Service, options: AppOptions): Promise<
   });
   await registerLimits(app, service.settings);
   const metrics = createMetrics(app, service);
-  await app.register(import('@fastify/swagger'), { openapi: openapiHead });
+  await app.register(import('@fastify/swagger'), { openapi: openapiHead, transform: describeFile });
   const routes = [
     seed003DeviceRoutes,
     seed003AdminRoutes,
@@ -100,6 +137,16 @@ function addSeed004(app: FastifyInstance, service: Service, prefix: string): voi
   );
 }
 
+/** Puts the bodies that are read as streams into the description. */
+const describeFile: NonNullable<FastifyDynamicSwaggerOptions['transform']> = ({
+  schema,
+  url,
+  route,
+}) => {
+  const { file } = route.config ?? {};
+  return { url, schema: file === undefined ? schema : { ...schema, ...file } };
+};
+
 const openapiHead = {
   info: {
     title: 'OTA service',
@@ -131,12 +178,30 @@ function readBodies(app: FastifyInstance): void {
     app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
 }
 
+/**
+ * What is left of a body after the answer would stand before the next request of the connection: it is read away. Cutting
+ * the connection instead could cost the client the answer; that happens to one who does not stop.
+ */
+function readAway(app: FastifyInstance, mostBytes: number): void {
+  app.addHook('onResponse', async ({ raw }) => {
+    if (raw.complete || raw.destroyed) return;
+    let left = mostBytes;
+    raw.unpipe();
+    raw.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) raw.destroy();
+    });
+    raw.resume();
+  });
+}
+
 function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error, request.routeOptions.config.seed === true);
     if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
     if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
     if (problem.status === 503) reply.header('retry-after', '5');
+    if (request.retryAfterS !== undefined) reply.header('retry-after', request.retryAfterS);
     return reply.code(problem.status).type('application/problem+json').send(problem);
   });
   app.setNotFoundHandler((request) => {
@@ -148,6 +213,14 @@ function answerErrors(app: FastifyInstance): void {
       },
     );
   });
+}
+
+/** An address that the router cannot read; it is not repeated, whatever it holds. */
+function answerRouterError({ statusCode = 400 }: FastifyError, reply: FastifyReply): void {
+  const error = Object.assign(new Error('the address is too long or not encoded well'), {
+    statusCode,
+  });
+  reply.code(statusCode).type('application/problem+json').send(toProblem(error, false));
 }
 
 function pathOf(url: string): string {

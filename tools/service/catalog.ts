@@ -3,7 +3,6 @@ import type { FleetCatalog } from '../core/fleet/record.ts';
 import type { ReleaseFacts } from '../core/fleet/release-facts.ts';
 import type { Rollout } from '../core/fleet/rollout.ts';
 import type { CatalogRows } from './store/catalog-store.ts';
-import { databaseFailed } from './store/database.ts';
 import { toReleaseFacts, toRollout } from './store/rows.ts';
 import type { Store } from './store/store.ts';
 import type { KeyRow, ModelRow, ReleaseRow, RolloutRow, TokenKind } from './store/tables.ts';
@@ -73,14 +72,10 @@ export async function createCatalog(store: Store): Promise<Catalog> {
       loading ??= load();
       return loading;
     },
-    refresh: async () => catalog.ensure(await store.catalog.state().catch(fail)),
+    refresh: async () => catalog.ensure(await store.catalog.state()),
   };
   await store.listen(() => void catalog.reload().catch(() => undefined));
   return catalog;
-}
-
-function fail(cause: unknown): never {
-  throw databaseFailed(cause);
 }
 
 function toSnapshot(rows: CatalogRows): Snapshot {

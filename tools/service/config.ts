@@ -2,6 +2,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import configSchema from '../../schemas/service.schema.json' with { type: 'json' };
 import { OtaError } from '../core/errors.ts';
 import { defineSchema, formatProblem } from '../core/schema.ts';
+import { parseProxies } from './proxies.ts';
 import { defaultSettings, type ServiceSettings } from './service.ts';
 import { requireStrongSecret } from './tokens.ts';
 
@@ -71,6 +72,12 @@ export function parseServiceConfig(
     throw new OtaError('service-config-invalid', 'TLS needs a certificate and a key', {
       hint: 'Give both --tls-cert and --tls-key.',
     });
+  if (clientCa !== undefined && cert === undefined)
+    throw new OtaError('service-config-invalid', 'client certificates need TLS', {
+      hint: 'Give --tls-cert and --tls-key with --tls-client-ca.',
+    });
+  const trustedProxies = (values.trusted_proxies as string[] | undefined) ?? [];
+  parseProxies(trustedProxies);
   return {
     host: text('host') ?? '127.0.0.1',
     port: number('port', 8080),
@@ -89,7 +96,7 @@ export function parseServiceConfig(
       cacheBytes: number('cache_bytes', defaultSettings.cacheBytes),
       deviceRateLimit: number('device_rate_limit', defaultSettings.deviceRateLimit),
       addressRateLimit: number('address_rate_limit', defaultSettings.addressRateLimit),
-      trustedProxies: (values.trusted_proxies as string[] | undefined) ?? [],
+      trustedProxies,
     },
   };
 }

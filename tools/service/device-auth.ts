@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
-import { isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { FastifyRequest } from 'fastify';
 import { bearerOf, isSameHash, unauthorized } from './access.ts';
 import type { Snapshot } from './catalog.ts';
+import type { IsTrusted } from './proxies.ts';
 import type { Tokens } from './tokens.ts';
 
 /** How devices of a model show who they are. */
@@ -25,11 +25,11 @@ export interface DeviceAuth {
 /** A signed request is good for this long before and after its own time. */
 const clockSkewMs = 5 * 60 * 1000;
 
-/** @param trustedProxies addresses whose `X-Client-CN` header is believed */
+/** @param isTrusted whose `X-Client-CN` header is believed */
 export function createDeviceAuth(
   tokens: Tokens,
   secret: string,
-  trustedProxies: readonly string[],
+  isTrusted: IsTrusted,
   now: () => number,
 ): DeviceAuth {
   const deviceKey = (deviceId: string): string =>
@@ -51,7 +51,7 @@ export function createDeviceAuth(
             throw unauthorized(`the request of device ${deviceId} is not signed with its key`);
           return;
         case 'mtls':
-          if (certificateName(request, trustedProxies) !== deviceId)
+          if (certificateName(request, isTrusted) !== deviceId)
             throw unauthorized(`device ${deviceId} needs its client certificate`);
       }
     },
@@ -68,22 +68,14 @@ function isSigned(request: FastifyRequest, key: string, nowMs: number): boolean 
   return isSameHash(signature, createHmac('sha256', key).update(text).digest('hex'));
 }
 
-function certificateName(
-  request: FastifyRequest,
-  trustedProxies: readonly string[],
-): string | undefined {
+function certificateName(request: FastifyRequest, isTrusted: IsTrusted): string | undefined {
   const socket = request.raw.socket as Partial<TLSSocket>;
   if (socket.authorized === true) {
     const name = socket.getPeerCertificate?.().subject?.CN;
-    return Array.isArray(name) ? name[0] : name;
+    // Two names: which one did the authority look at?
+    return Array.isArray(name) ? undefined : name;
   }
-  const peer = plainAddress(request.raw.socket.remoteAddress ?? '');
   const header = request.headers['x-client-cn'];
-  return trustedProxies.includes(peer) && typeof header === 'string' ? header : undefined;
-}
-
-/** An IPv4 address may arrive wrapped in IPv6 (RFC 4291 §2.5.5.2). */
-function plainAddress(address: string): string {
-  const inner = address.replace(/^::ffff:/i, '');
-  return isIP(inner) === 4 ? inner : address;
+  if (typeof header !== 'string' || !isTrusted(request.raw.socket.remoteAddress ?? '')) return;
+  return header;
 }

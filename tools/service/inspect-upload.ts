@@ -81,5 +81,25 @@ export function parseImageVersion(text: string): { version: string; build: numbe
   const match = /^v?(\d+\.\d+\.\d+\S*?)(?:\+(\d+)|\s+build\s+(\d+))?$/i.exec(text.trim());
   if (match === null) return { version: text.trim().replace(/^v/, ''), build: undefined };
   const build = match[2] ?? match[3];
-  return { version: match[1] ?? text, build: build === undefined ? undefined : Number(build) };
+  return { version: match[1] ?? text, build: toBuild(build) };
+}
+
+/** The largest number that every database keeps in an integer. */
+const largestBuild = 2_147_483_647;
+
+function toBuild(digits: string | undefined): number | undefined {
+  return digits === undefined || Number(digits) > largestBuild ? undefined : Number(digits);
+}
+
+/**
+ * A build number that somebody declares in a form.
+ *
+ * @throws OtaError `request-invalid`
+ */
+export function parseBuild(text: string): number {
+  const build = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (build <= largestBuild) return build;
+  throw new OtaError('request-invalid', `build_number ${JSON.stringify(text)} is no build number`, {
+    hint: `A whole number up to ${largestBuild}.`,
+  });
 }

@@ -20,29 +20,31 @@ export function createKeys(store: Store, catalog: Catalog, audit: Audit, now: ()
   return {
     async create(name, role, ttlS, actor) {
       const key = `ota_${randomBytes(32).toString('base64url')}`;
-      const row = await store.catalog.addKey({
-        name,
-        role,
-        hash: hashKey(key),
-        created_at: now(),
-        expires_at: ttlS === undefined ? null : now() + ttlS * 1000,
-        revoked_at: null,
-      });
+      const row = await store.catalog.addKey(
+        {
+          name,
+          role,
+          hash: hashKey(key),
+          created_at: now(),
+          expires_at: ttlS === undefined ? null : now() + ttlS * 1000,
+          revoked_at: null,
+        },
+        () => audit.entry('key_created', actor, { data: { name, role } }),
+      );
       if (row === undefined)
         throw new OtaError('key-exists', `a key named ${JSON.stringify(name)} exists`, {
           hint: 'To rotate a key: create one under a new name, use it, revoke the old one.',
         });
       await catalog.reload();
-      await audit.note('key_created', actor, { data: { name, role } });
       return key;
     },
     async revoke(name, actor) {
-      if ((await store.catalog.revokeKey(name, now())) === undefined)
+      const note = () => audit.entry('key_revoked', actor, { data: { name } });
+      if ((await store.catalog.revokeKey(name, now(), note)) === undefined)
         throw new OtaError('key-unknown', `there is no key named ${JSON.stringify(name)}`, {
           hint: 'List them: ota admin keys list.',
         });
       await catalog.reload();
-      await audit.note('key_revoked', actor, { data: { name } });
     },
   };
 }

@@ -7,6 +7,10 @@ declare module 'fastify' {
     /** @throws OtaError `rate-limited` when this device asks too often */
     limitDevice(request: FastifyRequest, deviceId: string): Promise<void>;
   }
+  interface FastifyRequest {
+    /** Set when the request came too early: when another one may come. */
+    retryAfterS?: number;
+  }
 }
 
 /** Counts are remembered for this many devices and addresses. */
@@ -35,7 +39,9 @@ export async function registerLimits(
     if (settings.deviceRateLimit === 0) return;
     ids.set(request, deviceId);
     const result = await check(request);
-    if (!result.isAllowed && result.isExceeded) throw limited(`device ${deviceId}`, result.max);
+    if (result.isAllowed || !result.isExceeded) return;
+    request.retryAfterS = result.ttlInSeconds;
+    throw limited(`device ${deviceId}`, result.max);
   });
 }
 

@@ -1,6 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { attemptStates } from '../core/fleet/attempt.ts';
+import type { Catalog } from './catalog.ts';
+import { createKept } from './kept.ts';
 import type { Service } from './service.ts';
+import type { Count } from './store/history-store.ts';
 
 export interface Metrics {
   /** Prometheus text. */
@@ -28,15 +32,32 @@ export function createMetrics(app: FastifyInstance, service: Service): Metrics {
     const status = String(reply.statusCode);
     durations.observe({ method: request.method, route, status }, reply.elapsedTime / 1000);
   });
-  registerFleetGauges(registry, service);
+  const counts = createCounts(service);
+  registerFleetGauges(registry, counts, service);
   return {
     text: () => registry.metrics(),
     contentType: registry.contentType,
-    json: () => seedMetrics(service),
+    json: () => seedMetrics(counts, service.catalog),
   };
 }
 
-function registerFleetGauges(registry: Registry, { store, catalog, fleet }: Service): void {
+/** What is counted in the database. */
+type Counts = Readonly<Record<'model' | 'version' | 'attempts' | 'recent', () => Promise<Count[]>>>;
+
+function createCounts({ store, now }: Service): Counts {
+  return {
+    model: createKept(() => store.history.countDevices('model')),
+    version: createKept(() => store.history.countDevices('version')),
+    attempts: createKept(() => store.history.countAttempts({})),
+    recent: createKept(() => store.history.countAttempts({ sinceMs: now() - dayMs })),
+  };
+}
+
+function registerFleetGauges(
+  registry: Registry,
+  counts: Counts,
+  { catalog, fleet }: Service,
+): void {
   const registers = [registry];
   for (const by of ['model', 'version'] as const) {
     new Gauge({
@@ -45,9 +66,9 @@ function registerFleetGauges(registry: Registry, { store, catalog, fleet }: Serv
       labelNames: [by],
       registers,
       async collect() {
+        const current = await counts[by]();
         this.reset();
-        for (const { name, count } of await store.history.countDevices(by))
-          this.set({ [by]: name }, count);
+        for (const { name, count } of current) this.set({ [by]: name }, count);
       },
     });
   }
@@ -57,9 +78,10 @@ function registerFleetGauges(registry: Registry, { store, catalog, fleet }: Serv
     labelNames: ['state'],
     registers,
     async collect() {
-      this.reset();
-      for (const { name, count } of await store.history.countAttempts({}))
-        this.set({ state: name }, count);
+      const current = await counts.attempts();
+      // A state that nobody is in is 0: a series that comes and goes cannot be watched.
+      for (const state of attemptStates) this.set({ state }, 0);
+      for (const { name, count } of current) this.set({ state: name }, count);
     },
   });
   new Gauge({
@@ -67,12 +89,12 @@ function registerFleetGauges(registry: Registry, { store, catalog, fleet }: Serv
     help: 'Rollouts that are running.',
     registers,
     collect() {
-      this.set(catalog.current().rollouts.filter(({ state }) => state === 'running').length);
+      this.set(countRunning(catalog));
     },
   });
   new Gauge({
     name: 'ota_queue_depth',
-    help: 'Work that waits: reads, durable writes, last-seen times.',
+    help: 'Work that waits: reads, durable writes, times at which devices were seen.',
     labelNames: ['queue'],
     registers,
     collect() {
@@ -83,17 +105,18 @@ function registerFleetGauges(registry: Registry, { store, catalog, fleet }: Serv
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-async function seedMetrics({ store, catalog, now }: Service): Promise<Record<string, unknown>> {
-  const [models, recent] = await Promise.all([
-    store.history.countDevices('model'),
-    store.history.countAttempts({ sinceMs: now() - dayMs }),
-  ]);
-  const toObject = (counts: readonly { name: string; count: number }[]): Record<string, number> =>
-    Object.fromEntries(counts.map(({ name, count }) => [name, count]));
+function countRunning(catalog: Catalog): number {
+  return catalog.current().rollouts.filter(({ state }) => state === 'running').length;
+}
+
+async function seedMetrics(counts: Counts, catalog: Catalog): Promise<Record<string, unknown>> {
+  const [models, recent] = await Promise.all([counts.model(), counts.recent()]);
+  const toObject = (some: readonly Count[]): Record<string, number> =>
+    Object.fromEntries(some.map(({ name, count }) => [name, count]));
   return {
     total_devices: models.reduce((sum, { count }) => sum + count, 0),
     devices_by_model: toObject(models),
     recent_updates_24h: toObject(recent),
-    active_rollouts: catalog.current().rollouts.filter(({ state }) => state === 'running').length,
+    active_rollouts: countRunning(catalog),
   };
 }

@@ -46,6 +46,7 @@ const statusByCode: Partial<Record<ErrorCode, number>> = {
   'range-invalid': 416,
   'artifact-missing': 404,
   'database-failed': 503,
+  'disk-full': 507,
 };
 
 /** What is thrown, as an answer. Nothing of an unforeseen failure leaves the house. */
@@ -59,7 +60,7 @@ export function toProblem(error: unknown, seedFace: boolean): ProblemBody {
       ...(details.length === 0 ? {} : { errors: details }),
     };
   }
-  const { validation, validationContext, statusCode, code } = error as Partial<FastifyError>;
+  const { validation, validationContext, statusCode } = error as Partial<FastifyError>;
   if (validation !== undefined) {
     const where = validationContext ?? 'body';
     const lines = validation.map(({ instancePath, message }) =>
@@ -76,8 +77,6 @@ export function toProblem(error: unknown, seedFace: boolean): ProblemBody {
       errors: lines,
     };
   }
-  if (code === 'ENOSPC')
-    return { ...frame('write-failed', 507), detail: 'the disk of the service is full' };
   if (statusCode === 413)
     return { ...frame('upload-too-large', 413), detail: 'the body is too large' };
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)

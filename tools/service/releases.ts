@@ -71,8 +71,9 @@ export interface ReleasesOptions {
 
 export function createReleases(options: ReleasesOptions): Releases {
   const { store, catalog, artifacts, audit, now } = options;
-  const register: Releases['register'] = async (facts, file, actor) => {
-    requireNames(facts);
+  const register: Releases['register'] = async (given, file, actor) => {
+    requireNames(given);
+    const facts = { ...given, signature: parseSignature(given.signature) };
     requireSameVersion(facts, file);
     // Another node may have set the model's keys a moment ago.
     const before = await catalog.reload();
@@ -80,18 +81,19 @@ export function createReleases(options: ReleasesOptions): Releases {
     requireFree(facts, file, before);
     await file.keep();
     const row = toRow(facts, file, actor, verified, now());
-    const release = await store.catalog.addRelease(row);
+    const release = await store.catalog.addRelease(row, ({ id }) =>
+      audit.entry('firmware_uploaded', actor, {
+        model: row.model,
+        version: row.version,
+        data: { release_id: id, sha256: row.sha256, size: row.size, build: row.build },
+      }),
+    );
     const after = await catalog.reload();
     if (release === undefined) {
       const known = requireFree(facts, file, after);
       if (known === undefined) throw exists(facts);
       return { release: known, created: false };
     }
-    await audit.note('firmware_uploaded', actor, {
-      model: row.model,
-      version: row.version,
-      data: { release_id: release.id, sha256: row.sha256, size: row.size, build: row.build },
-    });
     return { release, created: true };
   };
   return {
@@ -111,11 +113,14 @@ export function createReleases(options: ReleasesOptions): Releases {
       return release;
     },
     async change(id, change, actor) {
-      const row = await store.catalog.changeRelease(id, { ...change, updated_at: now() });
+      const row = await store.catalog.changeRelease(
+        id,
+        { ...change, updated_at: now() },
+        ({ model, version }) =>
+          audit.entry('firmware_updated', actor, { model, version, data: change }),
+      );
       if (row === undefined) throw unknownRelease(id);
       await catalog.reload();
-      const { model, version } = row;
-      await audit.note('firmware_updated', actor, { model, version, data: change });
       return row;
     },
     get(id) {
@@ -165,6 +170,20 @@ function requireNames(facts: NewReleaseFacts): void {
   requireName('device model', facts.model);
   requireName('version', facts.version);
   requireName('file name', facts.filename);
+}
+
+/**
+ * Base64 as programs print it, with line ends. Devices get it in a header, where nothing else may stand.
+ *
+ * @throws OtaError `request-invalid`
+ */
+function parseSignature(text: string | undefined): string | undefined {
+  const bare = text?.replace(/\s+/g, '');
+  if (bare === undefined || bare === '') return;
+  if (/^[A-Za-z0-9+/]+={0,2}$/.test(bare)) return bare;
+  throw new OtaError('request-invalid', 'the signature is not base64', {
+    hint: 'Make it with: openssl dgst -sha256 -sign key.pem app.bin | base64 -w0',
+  });
 }
 
 /** The version in the image and the declared one must agree, when the image has one that can be compared. */

@@ -76,17 +76,17 @@ export function createRollouts(
   }
   /** `undefined` when the name is taken. */
   async function add(facts: NewRolloutFacts, actor: Actor): Promise<RolloutRow | undefined> {
-    const row = await store.catalog.addRollout(toRow(facts, actor, now()));
-    if (row === undefined) return;
-    await catalog.reload();
     const { model, version } = facts.release;
     const event = facts.allowDowngrade === true ? 'rollback_initiated' : 'rollout_created';
-    await audit.note(event, actor, {
-      model,
-      version,
-      rollout: facts.name,
-      data: { audience: formatAudience(facts.audience), state: row.state },
-    });
+    const row = await store.catalog.addRollout(toRow(facts, actor, now()), ({ state }) =>
+      audit.entry(event, actor, {
+        model,
+        version,
+        rollout: facts.name,
+        data: { audience: formatAudience(facts.audience), state },
+      }),
+    );
+    if (row !== undefined) await catalog.reload();
     return row;
   }
   return {
@@ -108,18 +108,19 @@ export function createRollouts(
       return { row: get(plan.rollout.name), outcome: plan.outcome };
     },
     async change(name, settings, actor) {
-      const changed = await store.catalog.changeRollout(name, (row) =>
-        decide(row, settings, now()),
+      const changed = await store.catalog.changeRollout(
+        name,
+        (row) => decide(row, settings, now()),
+        ({ before, after }) =>
+          audit.entry('rollout_updated', actor, {
+            model: after.model,
+            rollout: name,
+            data: differences(before, after),
+          }),
       );
       if (changed === undefined) throw unknownRollout(name);
       await catalog.reload();
-      const { before, after } = changed;
-      await audit.note('rollout_updated', actor, {
-        model: after.model,
-        rollout: name,
-        data: differences(before, after),
-      });
-      return after;
+      return changed.after;
     },
     async remove(name, actor) {
       const row = get(name);
@@ -127,9 +128,10 @@ export function createRollouts(
         throw new OtaError('rollout-state', `rollout ${name} is ${row.state}: cannot delete`, {
           hint: 'Cancel or finish it first.',
         });
-      await store.catalog.removeRollout(name);
+      await store.catalog.removeRollout(name, () =>
+        audit.entry('rollout_deleted', actor, { model: row.model, rollout: name }),
+      );
       await catalog.reload();
-      await audit.note('rollout_deleted', actor, { model: row.model, rollout: name });
     },
     get,
     releaseFor: (model, version, build) => findRelease(catalog, model, version, build),

@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../core/errors.ts';
 import { maskUrlCredentials } from '../core/secrets.ts';
@@ -19,21 +21,28 @@ export interface ServerOptions {
   readonly config: ServiceConfig;
   now(): number;
   log(line: string): void;
+  /** How long requests under way are waited for when it ends. */
+  readonly drainMs?: number;
 }
+
+/** Below what service managers wait for before they kill (systemd: 90 s). */
+const standardDrainMs = 30_000;
 
 /**
  * Starts a service.
  *
  * @throws OtaError `port-in-use`, `data-in-use`, `database-failed`, `tls-file-unreadable`
  */
-export async function startServer({ config, now, log }: ServerOptions): Promise<RunningServer> {
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, now, log, drainMs = standardDrainMs } = options;
   const https = await readTls(config);
   const store = await openStore(config.database);
   let service: Service | undefined;
   let app: FastifyInstance | undefined;
   try {
     const artifacts = await createDiskStore(config.artifactFolder);
-    await artifacts.sweep(await store.catalog.usedHashes(), now());
+    // SQLite belongs to one process, and so does what is arriving.
+    await artifacts.sweep(await store.catalog.usedHashes(), now(), store.kind === 'sqlite');
     service = await createService({ store, artifacts, settings: config.settings, now });
     const newAdminKey = await firstKey(service);
     const { createApp } = await import('./app.ts');
@@ -44,7 +53,10 @@ export async function startServer({ config, now, log }: ServerOptions): Promise<
       url,
       newAdminKey,
       async close() {
+        // Downloads may be slow beyond all patience: they go on elsewhere, by a range.
+        const lastCall = setTimeout(() => running.server.closeAllConnections(), drainMs);
         await running.close();
+        clearTimeout(lastCall);
         await parts.close();
       },
     };
@@ -64,7 +76,13 @@ async function firstKey({ settings, catalog, keys }: Service): Promise<string | 
   const name = catalog.current().keys.some((key) => key.name === 'admin')
     ? `admin-${catalog.current().keys.length + 1}`
     : 'admin';
-  return keys.create(name, 'admin', undefined, { name: 'first start', role: 'admin' });
+  try {
+    return await keys.create(name, 'admin', undefined, { name: 'first start', role: 'admin' });
+  } catch (error) {
+    // Another node started in the same moment, and shows its own.
+    if (error instanceof OtaError && error.code === 'key-exists') return;
+    throw error;
+  }
 }
 
 async function listen(app: FastifyInstance, { host, port }: ServiceConfig): Promise<string> {
@@ -84,15 +102,31 @@ async function readTls({ tls }: ServiceConfig): Promise<object | undefined> {
   if (tls === undefined) return;
   const read = (path: string): Promise<Buffer> =>
     readFile(path).catch((cause: unknown) => {
-      throw new OtaError('tls-file-unreadable', `cannot read ${path}`, {
-        cause,
-        hint: 'Check --tls-cert, --tls-key and --tls-client-ca.',
-      });
+      throw badTlsFile(`cannot read ${path}`, cause);
     });
   const [cert, key] = await Promise.all([read(tls.cert), read(tls.key)]);
+  try {
+    createSecureContext({ cert, key });
+  } catch (cause) {
+    throw badTlsFile(`${tls.cert} and ${tls.key} are no certificate with its key`, cause);
+  }
   if (tls.clientCa === undefined) return { cert, key };
+  const ca = await read(tls.clientCa);
+  try {
+    new X509Certificate(ca);
+  } catch (cause) {
+    // TLS would take it without a word, and then know no device.
+    throw badTlsFile(`${tls.clientCa} is no certificate`, cause);
+  }
   // Who must show a certificate is decided per model.
-  return { cert, key, ca: await read(tls.clientCa), requestCert: true, rejectUnauthorized: false };
+  return { cert, key, ca, requestCert: true, rejectUnauthorized: false };
+}
+
+function badTlsFile(message: string, cause: unknown): OtaError {
+  return new OtaError('tls-file-unreadable', message, {
+    cause,
+    hint: 'Check --tls-cert, --tls-key and --tls-client-ca.',
+  });
 }
 
 /** Structured logs without secrets: addresses are logged with their signatures masked, headers not at all. */

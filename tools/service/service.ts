@@ -3,11 +3,13 @@ import { type Access, createAccess } from './access.ts';
 import type { ArtifactStore } from './artifacts/artifact-store.ts';
 import { type Audit, createAudit } from './audit.ts';
 import { type Catalog, createCatalog } from './catalog.ts';
+import { createDeadlines } from './deadlines.ts';
 import { createDeviceAuth, type DeviceAuth } from './device-auth.ts';
 import { createDownloads, type Downloads } from './download.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createLinks, type Links } from './links.ts';
+import { parseProxies } from './proxies.ts';
 import { createReleases, type Releases } from './releases.ts';
 import { createRollouts, type Rollouts } from './rollouts.ts';
 import type { Store } from './store/store.ts';
@@ -68,6 +70,8 @@ export interface ServiceParts {
   readonly artifacts: ArtifactStore;
   readonly settings: ServiceSettings;
   now(): number;
+  /** Milliseconds of a clock that nobody can set. */
+  elapsed?(): number;
 }
 
 /** How often attempts past their deadline are looked for, and a lost notification is made up for. */
@@ -79,6 +83,7 @@ export async function createService({
   artifacts,
   settings,
   now,
+  elapsed = () => performance.now(),
 }: ServiceParts): Promise<Service> {
   const secret = await store.history.setting('secret', () => randomBytes(32).toString('hex'));
   const catalog = await createCatalog(store);
@@ -87,8 +92,9 @@ export async function createService({
   const tokens = await createTokens({ secret: tokenSecret, store, catalog, audit, now });
   const fleet = createFleet(store, catalog, now);
   const { maxUploadBytes } = settings;
+  const deadlines = createDeadlines({ store: store.fleet, now, elapsed });
   const round = setInterval(() => {
-    void store.fleet.expire(now()).catch(() => undefined);
+    void deadlines.round().catch(() => undefined);
     void catalog.reload().catch(() => undefined);
     void tokens.sweep().catch(() => undefined);
   }, roundMs);
@@ -106,7 +112,7 @@ export async function createService({
     rollouts: createRollouts(store, catalog, audit, now),
     releases: createReleases({ store, catalog, artifacts, audit, maxUploadBytes, now }),
     uploads: createUploads(store, catalog, artifacts, now),
-    deviceAuth: createDeviceAuth(tokens, secret, settings.trustedProxies, now),
+    deviceAuth: createDeviceAuth(tokens, secret, parseProxies(settings.trustedProxies), now),
     links: createLinks(settings.downloadSecret ?? secret, settings.downloadTtlS, now),
     downloads: createDownloads(artifacts, settings.cacheBytes),
     async close() {

@@ -1,9 +1,10 @@
+import { laterSeen } from '../core/fleet/moment.ts';
 import type { DeviceRecord } from '../core/fleet/record.ts';
 import type { Sighting } from './store/fleet-store.ts';
 
 /** When devices were last heard of, kept in memory until a round of writing. */
 export interface Sightings {
-  /** Notes that a stored device was heard of; `checked` when it asked for an update. */
+  /** Notes that a stored device was heard of at that time; `checked` when it asked for an update. */
   add(record: DeviceRecord, atMs: number, checked: boolean): void;
   /** The record with what memory knows better. */
   apply(record: DeviceRecord | undefined): DeviceRecord | undefined;
@@ -73,9 +74,12 @@ export function createSightings(
   }
 
   return {
-    add({ number }, atMs, checked) {
+    add(record, atMs, checked) {
+      const { number } = record;
       if (number === undefined) return; // its first words are stored with the device
-      const checkedAtMs = checked ? atMs : (gathered.get(number)?.checkedAtMs ?? 0);
+      const checkedAtMs = checked
+        ? Math.max(atMs, record.checkedAtMs)
+        : (gathered.get(number)?.checkedAtMs ?? 0);
       gathered.set(number, { number, lastSeenAtMs: atMs, checkedAtMs });
     },
     apply(record) {
@@ -96,7 +100,7 @@ function laterOf(record: DeviceRecord, sighting: Sighting | undefined): DeviceRe
   if (sighting === undefined) return record;
   return {
     ...record,
-    lastSeenAtMs: Math.max(record.lastSeenAtMs, sighting.lastSeenAtMs),
+    lastSeenAtMs: laterSeen(record.lastSeenAtMs, sighting.lastSeenAtMs),
     checkedAtMs: Math.max(record.checkedAtMs, sighting.checkedAtMs),
   };
 }

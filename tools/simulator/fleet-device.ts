@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, parseCommand } from '../core/fleet/command.ts';
 import { type DeviceState, seedStatusCodes } from '../core/fleet/status.ts';
 import { compareVersions } from '../core/version.ts';
@@ -15,6 +14,7 @@ export interface DeviceOptions {
   connect(): Promise<BrokerClient>;
   sourceOf(client: () => BrokerClient): FirmwareSource;
   readonly now: () => number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -31,10 +31,11 @@ export interface VirtualDevice {
 
 /** An hour of uptime before the test begins, so that a boot is seen. */
 const firstUptimeS = 3600;
+const upToDate = 'No update available';
 
 /** Boots a device: it connects, says what it runs, and waits for commands. */
 export async function startDevice(options: DeviceOptions): Promise<VirtualDevice> {
-  const { profile, name, now, signal, fault } = options;
+  const { profile, name, now, sleep, signal, fault } = options;
   const has = (wanted: FaultName) => fault?.name === wanted;
   const state = {
     version: profile.version,
@@ -89,7 +90,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
 
   async function boot(version: string, trial: boolean): Promise<void> {
     await client.close();
-    await sleep(profile.bootMs, undefined, { signal });
+    await sleep(profile.bootMs, signal);
     Object.assign(state, { version, trial, bootedAtMs: now() });
     client = await options.connect();
     await listen();
@@ -111,7 +112,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
     const offer = await source.look(signal);
     const refusal = refuse(offer, command.force);
     state.available = refusal === undefined ? offer.expected.version : '';
-    if (refusal === 'No update available' || command.action === 'check') {
+    if (refusal === upToDate || command.action === 'check') {
       return await say('idle', refusal ?? `Version ${offer.expected.version} is available`);
     }
     if (refusal !== undefined) throw new DeviceError('ESP_ERR_INVALID_VERSION', refusal);
@@ -122,7 +123,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
   function refuse({ expected, minVersion }: Offer, force: boolean): string | undefined {
     if (force) return;
     const order = compareVersions(expected.version, state.version);
-    if (order === 0) return 'No update available';
+    if (order === 0) return upToDate;
     if (order < 0) return `${expected.version} is older than ${state.version}`;
     if (minVersion !== undefined && compareVersions(state.version, minVersion) < 0) {
       return `${expected.version} needs ${minVersion} first`;
@@ -142,7 +143,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
     state.previous = before;
     await boot(version, true);
     await say('idle', 'Self-test');
-    await sleep(profile.selfTestMs, undefined, { signal });
+    await sleep(profile.selfTestMs, signal);
     if (has('self_test')) {
       await boot(before, false);
       return await say('rolled_back', 'Self-test failed', { error: 'ESP_ERR_OTA_ROLLBACK_FAILED' });
@@ -161,7 +162,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
       const interrupted = fault !== undefined && told < fault.percent && progress >= fault.percent;
       told = progress;
       await say('downloading', 'Downloading firmware update', { progress });
-      if (has('slow')) await sleep(fault?.delayMs, undefined, { signal });
+      if (has('slow')) await sleep(fault?.delayMs ?? 0, signal);
       if (interrupted) await interrupt(offer);
     };
     await tell();
@@ -177,6 +178,18 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
     if (has('power_cut')) {
       await boot(state.version, false);
       throw new PowerCut(offer);
+    }
+  }
+
+  /** What comes by itself may be declined. */
+  async function consider(offer: Offer): Promise<void> {
+    const refusal = refuse(offer, false);
+    if (refusal !== undefined) return offer.decline?.(refusal === upToDate ? undefined : refusal);
+    try {
+      await install(offer);
+    } catch (error) {
+      if (!(error instanceof PowerCut)) offer.decline?.((error as Error).message);
+      throw error;
     }
   }
 
@@ -218,9 +231,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
     },
     offer(offer) {
       if (has('silent')) return;
-      enqueue(async () => {
-        if (refuse(offer, false) === undefined) await install(offer);
-      });
+      enqueue(() => consider(offer));
     },
     close: () => client.close(),
   };

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { pullTopics } from '../core/chunks/pull.ts';
 import { createPullClient } from '../core/chunks/pull-client.ts';
@@ -17,6 +16,8 @@ export interface Offer {
   readonly expected: ExpectedImage;
   readonly minVersion?: string;
   fetch(slot: ImageSlot, onBytes: () => Promise<void>, signal: AbortSignal): Promise<void>;
+  /** The device does not take it: it runs it already, or `why` not. */
+  decline?(why: string | undefined): void;
 }
 
 /** Asks for `version.json` beside the firmware, then downloads what it names. */
@@ -74,13 +75,18 @@ async function get(
 const answerMs = 3000;
 const mostTries = 20;
 
+export interface PullSourceOptions {
+  readonly client: () => BrokerClient;
+  /** Keeps devices apart: the request id. */
+  readonly name: string;
+  readonly chunkBytes: number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
 /** Downloads with the chunk protocol of `ota serve-chunks`, as a client of ThingsBoard does. */
-export function createPullSource(
-  client: () => BrokerClient,
-  requestId: string,
-  chunkBytes: number,
-): FirmwareSource {
-  const ask = createAsking(client, requestId);
+export function createPullSource(options: PullSourceOptions): FirmwareSource {
+  const { chunkBytes } = options;
+  const ask = createAsking(options);
   return {
     async look(signal) {
       const keys = 'fw_title,fw_version,fw_checksum,fw_checksum_algorithm,fw_size';
@@ -110,10 +116,12 @@ export function createPullSource(
   };
 }
 
+const nothing = (): undefined => undefined;
+
 type Topics = readonly [request: string, response: string];
 
 /** Publishes a question until its answer comes. Each kind of answer is subscribed to once a connection. */
-function createAsking(client: () => BrokerClient, requestId: string) {
+function createAsking({ client, name: requestId, sleep }: PullSourceOptions) {
   const subscribed = new Map<string, BrokerClient>();
   let expected: { topic: string; take(message: IncomingMessage): void } | undefined;
   return async (
@@ -138,7 +146,7 @@ function createAsking(client: () => BrokerClient, requestId: string) {
         expected = { topic: answerTopic.expand(values), take: (message) => take(message.payload) };
       });
       const timer = new AbortController();
-      const silence = sleep(answerMs, undefined, { signal: timer.signal }).catch(() => undefined);
+      const silence = sleep(answerMs, timer.signal).then(nothing).catch(nothing);
       void client()
         .publish(topic, payload, { qos: 0 })
         .catch(() => {});

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as realSleep } from 'node:timers/promises';
 import { parseBroker } from '../transports/mqtt/broker-url.ts';
 import { type BrokerClient, openClient } from '../transports/mqtt/client.ts';
 import { startDevice, type VirtualDevice } from './fleet-device.ts';
@@ -6,6 +6,7 @@ import {
   createHttpsSource,
   createPullSource,
   type FirmwareSource,
+  type Offer,
   offerOf,
 } from './fleet-download.ts';
 import { deviceName, type FleetProfile } from './fleet-profile.ts';
@@ -20,8 +21,12 @@ export interface FleetOptions {
   readonly username?: string;
   readonly password?: string;
   readonly now: () => number;
+  /** Sleeps by the clock of `now`; rejects when the signal is aborted. Default: the real one. */
+  readonly sleep?: Sleep;
   readonly random: () => number;
   readonly signal: AbortSignal;
+  /** A device whose connection breaks is back after so long; default 1 s. */
+  readonly reconnectMs?: number;
   /** Chunks that get lost on the way to a device, 0 to 1; only for push. */
   readonly loss?: number;
 }
@@ -33,6 +38,11 @@ export interface Fleet {
   versions(): Readonly<Record<string, number>>;
   close(): Promise<void>;
 }
+
+/** Rejects when the signal is aborted. */
+export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
+
+const bySystem: Sleep = (ms, signal) => realSleep(ms, undefined, { signal });
 
 /** Devices that connect at the same time: brokers have short queues for that. */
 const connectingAtOnce = 50;
@@ -81,13 +91,18 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 
   async function startOne(
     index: number,
-    { now, random, loss }: FleetOptions,
+    { now, sleep = bySystem, random, loss }: FleetOptions,
     agent: InstanceType<typeof Agent>,
     deviceSignal: AbortSignal,
   ): Promise<VirtualDevice> {
     const name = deviceName(profile, index);
     const fault = profile.faults[index];
-    const current: { device?: VirtualDevice } = {};
+    const current: { device?: VirtualDevice; early?: Offer } = {};
+    // What the broker has kept comes while the device still boots.
+    const offer = (found: Offer) => {
+      if (current.device === undefined) current.early = found;
+      else current.device.offer(found);
+    };
     const connect = async () => {
       const client = await connectDevice(
         name,
@@ -102,15 +117,16 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
           base: topic,
           client,
           random,
+          sleep,
           signal: deviceSignal,
           ...(loss === undefined ? {} : { loss }),
-          onTransfer: (offer) => queueMicrotask(() => current.device?.offer(offer)),
+          onTransfer: (found) => queueMicrotask(() => offer(found)),
         });
       }
       if (profile.source === 'announce') {
         await client.subscribe(topic, 1, ({ payload }) => {
-          const offer = readAnnouncement(payload, agent);
-          if (offer !== undefined) current.device?.offer(offer);
+          const found = readAnnouncement(payload, agent);
+          if (found !== undefined) offer(found);
         });
       }
       return client;
@@ -120,11 +136,13 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       profile,
       ...(fault === undefined ? {} : { fault }),
       connect,
-      sourceOf: (client) => sourceFor(profile, name, client, agent),
+      sourceOf: (client) => sourceFor({ profile, name, client, agent, sleep }),
       now,
+      sleep,
       signal: deviceSignal,
     });
     current.device = device;
+    if (current.early !== undefined) device.offer(current.early);
     return device;
   }
 }
@@ -142,14 +160,18 @@ function readAnnouncement(payload: Buffer, dispatcher: import('undici').Agent) {
   }
 }
 
-function sourceFor(
-  profile: FleetProfile,
-  name: string,
-  client: () => BrokerClient,
-  dispatcher: import('undici').Agent,
-): FirmwareSource {
-  if (profile.source === 'pull') return createPullSource(client, name, profile.chunkBytes);
-  if (profile.serverUrl !== undefined) return createHttpsSource(profile.serverUrl, dispatcher);
+interface SourceOptions {
+  readonly profile: FleetProfile;
+  readonly name: string;
+  readonly client: () => BrokerClient;
+  readonly agent: import('undici').Agent;
+  readonly sleep: Sleep;
+}
+
+function sourceFor({ profile, name, client, agent, sleep }: SourceOptions): FirmwareSource {
+  const { chunkBytes, serverUrl } = profile;
+  if (profile.source === 'pull') return createPullSource({ client, name, chunkBytes, sleep });
+  if (serverUrl !== undefined) return createHttpsSource(serverUrl, agent);
   return { look: () => Promise.reject(new Error('this device has no server to ask')) };
 }
 
@@ -160,7 +182,7 @@ async function connectDevice(
   signal: AbortSignal,
   attempts: number,
 ): Promise<BrokerClient> {
-  const { brokerUrl, ca, username, password } = options;
+  const { brokerUrl, ca, username, password, reconnectMs, sleep = bySystem } = options;
   const broker = parseBroker(brokerUrl);
   const connect = () =>
     openClient(
@@ -173,6 +195,7 @@ async function connectDevice(
         protocolVersion: 4,
         sessionSeconds: 3600,
         timeoutMs: 30_000,
+        ...(reconnectMs === undefined ? {} : { reconnectMs }),
         ...(username === undefined ? {} : { username }),
         ...(password === undefined ? {} : { password }),
       },
@@ -182,7 +205,7 @@ async function connectDevice(
     try {
       return await connect();
     } catch {
-      await sleep(1000, undefined, { signal });
+      await sleep(1000, signal);
     }
   }
   return await connect();

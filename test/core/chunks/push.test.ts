@@ -89,9 +89,12 @@ describe('a request for chunks', () => {
 });
 
 describe('the end message', () => {
-  it('names the transfer', () => {
+  it('names the transfer and the round', () => {
     const manifest = manifestOf(Buffer.alloc(10));
-    expect(parsePushEnd(Buffer.from(formatPushEnd(manifest, 2)))).toBe(manifest.transfer_id);
+    expect(parsePushEnd(Buffer.from(formatPushEnd(manifest, 2)))).toEqual({
+      transferId: manifest.transfer_id,
+      round: 2,
+    });
     expect(parsePushEnd(Buffer.from('null'))).toBeUndefined();
     expect(parsePushEnd(Buffer.from('{'))).toBeUndefined();
   });
@@ -114,6 +117,17 @@ describe('a publisher', () => {
     expect(drain(publisher).sort()).toEqual([1, 2, 3]);
     expect(publisher.hasWork).toBe(false);
     expect(publisher.sentChunks).toBe(7);
+  });
+
+  it('that goes on sends what is asked for, or everything when nobody asks', () => {
+    const publisher = createPushPublisher(manifest, []);
+    publisher.clear();
+    expect(publisher.hasWork).toBe(false);
+    const ask = { transfer_id: manifest.transfer_id, state: 'missing' as const };
+    publisher.receive({ ...ask, device_id: 'a', missing: [[2, 2]] });
+    expect(drain(publisher)).toEqual([2]);
+    publisher.fill();
+    expect(drain(publisher).sort()).toEqual([0, 1, 2, 3]);
   });
 
   it('ignores requests of another transfer', () => {

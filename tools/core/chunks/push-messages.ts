@@ -127,10 +127,18 @@ export function formatPushEnd(manifest: PushManifest, round: number): string {
   return JSON.stringify({ transfer_id: manifest.transfer_id, round });
 }
 
-/** The transfer that an end message is about. */
-export function parsePushEnd(payload: Uint8Array): string | undefined {
-  const id = (parseJson(payload) as { transfer_id?: unknown } | null | undefined)?.transfer_id;
-  return typeof id === 'string' ? id : undefined;
+/** Which transfer an end message is about. Round 0 asks before anything is sent. */
+export interface PushEnd {
+  readonly transferId: string;
+  readonly round: number;
+}
+
+/** Reads an end message; `undefined` when it is none. */
+export function parsePushEnd(payload: Uint8Array): PushEnd | undefined {
+  const value = parseJson(payload) as { transfer_id?: unknown; round?: unknown } | null | undefined;
+  const { transfer_id: transferId, round } = value ?? {};
+  if (typeof transferId !== 'string') return;
+  return { transferId, round: typeof round === 'number' ? round : 1 };
 }
 
 function parseJson(payload: Uint8Array): unknown {

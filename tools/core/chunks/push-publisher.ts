@@ -11,6 +11,10 @@ export interface PushDevice {
 
 /** The publisher's side of a transfer: what to send next, who has everything. No clock, no network. */
 export interface PushPublisher {
+  /** From the beginning all chunks wait; takes them back until somebody asks. */
+  clear(): void;
+  /** Lets all chunks wait. */
+  fill(): void;
   /** The next chunk of this round, or `undefined` when the round is over. */
   nextChunk(): number | undefined;
   /** Takes a device's answer; false when it is about another transfer. */
@@ -29,8 +33,7 @@ export function createPushPublisher(
   manifest: PushManifest,
   expected: readonly string[],
 ): PushPublisher {
-  const queue = createChunkSet(manifest.chunk_count);
-  for (let index = 0; index < manifest.chunk_count; index += 1) queue.add(index);
+  let queue = createChunkSet(manifest.chunk_count);
   const devices = new Map<string, PushDevice>();
   for (const device of expected) {
     devices.set(device, { device, state: 'silent', missingChunks: manifest.chunk_count });
@@ -41,7 +44,15 @@ export function createPushPublisher(
     const state = devices.get(device)?.state;
     return state === 'complete' || state === 'failed';
   };
+  const fill = () => {
+    for (let index = 0; index < manifest.chunk_count; index += 1) queue.add(index);
+  };
+  fill();
   return {
+    fill,
+    clear() {
+      queue = createChunkSet(manifest.chunk_count);
+    },
     nextChunk() {
       const index = queue.next(cursor) ?? queue.next(0);
       if (index === undefined) return;

@@ -1,5 +1,6 @@
 import { judgeCheck } from './attempt.ts';
 import type { Device } from './device.ts';
+import { type Moment, momentOf } from './moment.ts';
 import { beginAttempt, countSetback, moveAttempt } from './move.ts';
 import { chooseOffer, type Offer } from './offer.ts';
 import type { Attempt, DeviceRecord, FleetCatalog, FleetChange, Move } from './record.ts';
@@ -30,12 +31,13 @@ export function answerCheckIn(
   nowMs: number,
 ): CheckInAnswer {
   const before = record?.device;
+  const moment = momentOf(record, nowMs);
   let device = deviceOf(before, checkIn);
   const attempts: Attempt[] = [];
   const moves: Move[] = [];
   let attempt = record?.attempt;
 
-  const proved = attempt === undefined ? undefined : proofOf(attempt, device, catalog, nowMs);
+  const proved = attempt === undefined ? undefined : proofOf(attempt, device, catalog, moment);
   if (proved !== undefined && attempt !== undefined) {
     moves.push({ ...proved, from: attempt.state });
     device = countSetback(device, attempt.releaseId, attempt.state, proved.to);
@@ -54,13 +56,13 @@ export function answerCheckIn(
       ? `replaced by ${offer.release.version}`
       : `withdrawn: ${offer.reason}`;
     const to = 'cancelled';
-    const ended = moveAttempt(attempt, to, { error: detail }, catalog, nowMs);
+    const ended = moveAttempt(attempt, to, { error: detail }, catalog, moment);
     moves.push({ attempt: ended, from: 'pending', to, source: 'offer', detail });
     attempts.push(ended);
     attempt = ended;
   }
   if (offer.update && attempt?.releaseId !== offer.release.id && isIdle(attempt)) {
-    attempt = beginAttempt(device, offer.release.id, offer.rollout?.id, nowMs);
+    attempt = beginAttempt(device, offer.release.id, offer.rollout?.id, moment);
     moves.push({ attempt, from: undefined, to: 'pending', source: 'offer', detail: undefined });
     attempts.push(attempt);
   }
@@ -74,7 +76,7 @@ export function answerCheckIn(
       device,
       attempt,
       lastSeenAtMs: nowMs,
-      checkedAtMs: nowMs,
+      checkedAtMs: moment.atMs,
       createdAtMs: record?.createdAtMs ?? nowMs,
     },
   };
@@ -99,7 +101,7 @@ function proofOf(
   attempt: Attempt,
   device: Device,
   catalog: FleetCatalog,
-  nowMs: number,
+  moment: Moment,
 ): Move | undefined {
   const release = catalog.release(attempt.releaseId);
   if (release === undefined) return;
@@ -107,7 +109,7 @@ function proofOf(
   const to = judgeCheck(attempt.state, isRunning(device, release), cameBack);
   if (to === undefined) return;
   const detail = `runs ${device.version}${device.build === undefined ? '' : ` build ${device.build}`}`;
-  const moved = moveAttempt(attempt, to, {}, catalog, nowMs);
+  const moved = moveAttempt(attempt, to, {}, catalog, moment);
   return { attempt: moved, from: attempt.state, to, source: 'check', detail };
 }
 

@@ -1,5 +1,6 @@
 import { type AttemptState, hasDeadline, isClosedAttempt, isSetback } from './attempt.ts';
 import type { Device } from './device.ts';
+import type { Moment } from './moment.ts';
 import type { Attempt, FleetCatalog } from './record.ts';
 import { defaultDeadlineMs } from './rollout.ts';
 
@@ -15,7 +16,7 @@ export function beginAttempt(
   device: Device,
   releaseId: number,
   rolloutId: number | undefined,
-  nowMs: number,
+  { atMs }: Moment,
 ): Attempt {
   return {
     id: undefined,
@@ -27,12 +28,12 @@ export function beginAttempt(
     error: undefined,
     fromVersion: device.version,
     fromBuild: device.build,
-    createdAtMs: nowMs,
+    createdAtMs: atMs,
     startedAtMs: undefined,
     downloadedAtMs: undefined,
     installedAtMs: undefined,
     completedAtMs: undefined,
-    updatedAtMs: nowMs,
+    updatedAtMs: atMs,
     deadlineAtMs: undefined,
   };
 }
@@ -43,7 +44,7 @@ export function moveAttempt(
   to: AttemptState,
   news: AttemptNews,
   catalog: Pick<FleetCatalog, 'rollout'>,
-  nowMs: number,
+  { atMs, nowMs }: Moment,
 ): Attempt {
   const downloaded = to === 'downloaded' || to === 'installing' || to === 'installed';
   const began = to !== 'pending' && to !== 'cancelled';
@@ -53,12 +54,12 @@ export function moveAttempt(
     progress: news.progress ?? (to === 'installed' || to === 'confirmed' ? 100 : attempt.progress),
     bytes: news.bytes ?? attempt.bytes,
     error: to === 'confirmed' ? undefined : (news.error ?? attempt.error),
-    startedAtMs: attempt.startedAtMs ?? (began ? nowMs : undefined),
-    downloadedAtMs: attempt.downloadedAtMs ?? (downloaded ? nowMs : undefined),
+    startedAtMs: attempt.startedAtMs ?? (began ? atMs : undefined),
+    downloadedAtMs: attempt.downloadedAtMs ?? (downloaded ? atMs : undefined),
     installedAtMs:
-      attempt.installedAtMs ?? (to === 'installed' || to === 'confirmed' ? nowMs : undefined),
-    completedAtMs: isClosedAttempt(to) || to === 'installed' ? nowMs : undefined,
-    updatedAtMs: nowMs,
+      attempt.installedAtMs ?? (to === 'installed' || to === 'confirmed' ? atMs : undefined),
+    completedAtMs: isClosedAttempt(to) || to === 'installed' ? atMs : undefined,
+    updatedAtMs: atMs,
     deadlineAtMs: hasDeadline(to) ? nowMs + deadlineOf(attempt, catalog) : undefined,
   };
 }

@@ -29,14 +29,9 @@ export interface RunningImage {
   readonly imageSha256: string | undefined;
 }
 
-/** Orders releases: version, then build number, then age. Negative when `a` is older. */
+/** Orders releases: version, build number, order of registration. Negative when `a` is older. */
 export function compareReleases(a: ReleaseFacts, b: ReleaseFacts): number {
-  return (
-    compareVersions(a.version, b.version) ||
-    a.build - b.build ||
-    a.createdAtMs - b.createdAtMs ||
-    a.id - b.id
-  );
+  return compareVersions(a.version, b.version) || a.build - b.build || a.id - b.id;
 }
 
 /**

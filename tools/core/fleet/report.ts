@@ -1,5 +1,6 @@
 import { OtaError } from '../errors.ts';
 import { isClosedAttempt, judgeReport, type ReportedStatus } from './attempt.ts';
+import { type Moment, momentOf } from './moment.ts';
 import { type AttemptNews, beginAttempt, countSetback, deadlineOf, moveAttempt } from './move.ts';
 import type { Attempt, DeviceRecord, FleetCatalog, FleetChange, Move } from './record.ts';
 import type { ReleaseFacts } from './release-facts.ts';
@@ -21,17 +22,18 @@ export function answerReport(
   catalog: FleetCatalog,
   nowMs: number,
 ): FleetChange {
+  const moment = momentOf(record, nowMs);
   const last = record.attempt;
   const attempt = last?.releaseId === report.release.id ? last : undefined;
   const checkedSince = attempt !== undefined && record.checkedAtMs > attempt.updatedAtMs;
   const verdict = judgeReport(attempt?.state, report.status, checkedSince);
   switch (verdict.kind) {
     case 'repeat':
-      return repeat(record, attempt, report, catalog, nowMs);
+      return repeat(record, attempt, report, catalog, moment);
     case 'illegal':
       throw illegal(record, report);
     case 'move':
-      return apply(record, [step(attempt, verdict.to, report, catalog, nowMs)], nowMs);
+      return apply(record, [step(attempt, verdict.to, report, catalog, moment)], nowMs);
     case 'restart': {
       const steps: Move[] = [];
       if (
@@ -43,11 +45,11 @@ export function answerReport(
         const error = verdict.closes
           ? 'interrupted: the device started over'
           : `the device takes ${report.release.version} instead`;
-        steps.push(step(last, to, { error }, catalog, nowMs));
+        steps.push(step(last, to, { error }, catalog, moment));
       }
       const rolloutId = rolloutFor(record, report.release, catalog);
-      const fresh = beginAttempt(record.device, report.release.id, rolloutId, nowMs);
-      const first = step(fresh, verdict.to, report, catalog, nowMs);
+      const fresh = beginAttempt(record.device, report.release.id, rolloutId, moment);
+      const first = step(fresh, verdict.to, report, catalog, moment);
       steps.push({ ...first, from: undefined });
       return apply(record, steps, nowMs);
     }
@@ -59,10 +61,10 @@ function step(
   to: Attempt['state'],
   news: AttemptNews,
   catalog: FleetCatalog,
-  nowMs: number,
+  moment: Moment,
 ): Move {
   if (attempt === undefined) throw new TypeError('a move needs an attempt');
-  const moved = moveAttempt(attempt, to, news, catalog, nowMs);
+  const moved = moveAttempt(attempt, to, news, catalog, moment);
   return { attempt: moved, from: attempt.state, to, source: 'report', detail: news.error };
 }
 
@@ -85,7 +87,7 @@ function repeat(
   attempt: Attempt | undefined,
   report: StatusReport,
   catalog: FleetCatalog,
-  nowMs: number,
+  { atMs, nowMs }: Moment,
 ): FleetChange {
   const unchanged = { record, deviceChanged: false, attempts: [], moves: [] };
   if (attempt === undefined || isClosedAttempt(attempt.state)) return unchanged;
@@ -99,7 +101,7 @@ function repeat(
     progress,
     bytes,
     error,
-    updatedAtMs: nowMs,
+    updatedAtMs: atMs,
     deadlineAtMs:
       attempt.deadlineAtMs === undefined ? undefined : nowMs + deadlineOf(attempt, catalog),
   };

@@ -31,7 +31,8 @@ export type OutcomeKind =
   | 'rolled_back'
   | 'failed'
   | 'silent'
-  | 'timed_out';
+  | 'timed_out'
+  | 'indistinct';
 
 /** How it ended for one device. */
 export interface Outcome {

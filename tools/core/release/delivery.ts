@@ -56,6 +56,8 @@ export interface SendContext {
   now(): Date;
   /** In the interval [0, 1). */
   random(): number;
+  /** Sleeps by the clock of `now`; rejects when the signal is aborted. Default: the real one. */
+  sleep?(ms: number, signal: AbortSignal): Promise<void>;
   /** Bytes handed to the network so far, in this attempt. */
   onProgress(sentBytes: number): void;
 }

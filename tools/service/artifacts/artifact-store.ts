@@ -30,9 +30,10 @@ export interface ByteRange {
  */
 export interface ArtifactStore {
   /**
-   * Takes a file in, aside. Whoever calls this keeps or discards what comes back.
+   * Takes a file in, aside. Whoever calls this keeps or discards what comes back. When it fails, the rest of the source
+   * is left unread, and the source open.
    *
-   * @throws OtaError `upload-too-large` above `limitBytes`; whatever the source throws
+   * @throws OtaError `upload-too-large` above `limitBytes`, `disk-full`, `write-failed`; whatever the source throws
    */
   receive(source: Readable, limitBytes: number): Promise<ReceivedArtifact>;
   has(sha256: string): Promise<boolean>;
@@ -40,6 +41,12 @@ export interface ArtifactStore {
   open(sha256: string, range?: ByteRange): Promise<Readable>;
   /** All bytes of a file that is small enough to be held. */
   bytes(sha256: string): Promise<Buffer>;
-  /** Removes files that nothing names and that are older than an hour, and remains of uploads. */
-  sweep(used: ReadonlySet<string>, nowMs: number): Promise<number>;
+  /**
+   * Removes files of ours that nothing names and remains of uploads, both when they are older than an hour. A set
+   * without any name removes no whole file: more likely the database is the wrong one.
+   *
+   * @param alone nobody else writes here: remains of uploads go at once
+   * @returns how many
+   */
+  sweep(used: ReadonlySet<string>, nowMs: number, alone: boolean): Promise<number>;
 }

@@ -1,25 +1,31 @@
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  type FileHandle,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-} from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { OtaError } from '../../core/errors.ts';
 import type { ArtifactStore, StoredArtifact } from './artifact-store.ts';
 import { createFileStreams } from './stream-file.ts';
+import { sweepFolder } from './sweep.ts';
 
-/** Remains of an upload younger than this may still be growing, on this node or another. */
-const orphanAgeMs = 60 * 60 * 1000;
+/** A file that is being written. */
+export interface NewFile {
+  write(bytes: Uint8Array, offset: number): Promise<{ readonly bytesWritten: number }>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
 
-/** Keeps artifacts in a folder: `sha256/ab/abcd…`, written beside and renamed when they are on the disk. */
-export async function createDiskStore(folder: string): Promise<ArtifactStore> {
+/** Makes a file that is not there yet. */
+export type CreateFile = (path: string) => Promise<NewFile>;
+
+/**
+ * Keeps artifacts in a folder: `sha256/ab/abcd…`, written beside and renamed when they are on the disk.
+ *
+ * @param createFile how files come into being; another one shows what a disk may do
+ */
+export async function createDiskStore(
+  folder: string,
+  createFile: CreateFile = (path) => open(path, 'wx'),
+): Promise<ArtifactStore> {
   const incoming = join(folder, 'incoming');
   const streamFile = createFileStreams();
   const pathOf = (sha256: string): string => {
@@ -33,23 +39,17 @@ export async function createDiskStore(folder: string): Promise<ArtifactStore> {
       const path = join(incoming, randomUUID());
       const discard = (): Promise<void> => rm(path, { force: true });
       try {
-        const stored = await receive(source, path, limitBytes);
+        const stored = await receive(source, await createFile(path), limitBytes);
         const target = pathOf(stored.sha256);
         return {
           ...stored,
           bytes: () => readFile(path),
-          async keep() {
-            await mkdir(dirname(target), { recursive: true });
-            await rename(path, target);
-            await syncFolder(dirname(target));
-          },
+          keep: () => moveTo(path, target),
           discard,
         };
       } catch (error) {
         await discard();
-        throw error;
-      } finally {
-        source.destroy();
+        throw writeFailure(error) ?? error;
       }
     },
     has: (sha256) => isFile(pathOf(sha256)),
@@ -64,33 +64,34 @@ export async function createDiskStore(folder: string): Promise<ArtifactStore> {
       readFile(pathOf(sha256)).catch((cause: NodeJS.ErrnoException) => {
         throw cause.code === 'ENOENT' ? missing(sha256) : cause;
       }),
-    async sweep(used, nowMs) {
-      let removed = 0;
-      for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-        if (!entry.isFile() || used.has(entry.name)) continue;
-        const path = join(entry.parentPath, entry.name);
-        const { mtimeMs } = await stat(path);
-        if (nowMs - mtimeMs < orphanAgeMs) continue;
-        await rm(path, { force: true });
-        removed += 1;
-      }
-      return removed;
-    },
+    sweep: (used, nowMs, alone) => sweepFolder(folder, { used, nowMs, alone }),
   };
+}
+
+/** Gives a whole file its name. */
+async function moveTo(path: string, target: string): Promise<void> {
+  try {
+    await mkdir(dirname(target), { recursive: true });
+    await rename(path, target);
+    await syncFolder(dirname(target));
+  } catch (error) {
+    throw writeFailure(error) ?? error;
+  }
 }
 
 /** Writes and hashes in one pass; the bytes are on the disk when it returns. */
 async function receive(
   source: Readable,
-  path: string,
+  file: NewFile,
   limitBytes: number,
 ): Promise<StoredArtifact> {
   const sha256 = createHash('sha256');
   const md5 = createHash('md5');
   let sizeBytes = 0;
-  const file = await open(path, 'wx');
   try {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
+    // Left open when this ends early: the request still wants its answer.
+    const chunks: AsyncIterable<Buffer> = source.iterator({ destroyOnReturn: false });
+    for await (const chunk of chunks) {
       sizeBytes += chunk.length;
       if (sizeBytes > limitBytes) throw tooLarge(limitBytes);
       sha256.update(chunk);
@@ -104,7 +105,7 @@ async function receive(
   return { sizeBytes, sha256: sha256.digest('hex'), md5: md5.digest('hex') };
 }
 
-async function writeAll(file: FileHandle, chunk: Buffer): Promise<void> {
+async function writeAll(file: NewFile, chunk: Buffer): Promise<void> {
   let offset = 0;
   while (offset < chunk.length) {
     const { bytesWritten } = await file.write(chunk, offset);
@@ -121,6 +122,24 @@ async function syncFolder(folder: string): Promise<void> {
 
 async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isFile() === true;
+}
+
+/** What a disk says that is full, over its quota, or past the largest file that it takes. */
+const fullCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+const refusedCodes = new Set(['EACCES', 'EIO', 'EMFILE', 'ENFILE', 'EPERM', 'EROFS', 'ESTALE']);
+
+function writeFailure(cause: unknown): OtaError | undefined {
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  if (fullCodes.has(code))
+    return new OtaError('disk-full', `the artifact folder has no room (${code})`, {
+      cause,
+      hint: 'Make room on the disk of the artifact folder, then upload again.',
+    });
+  if (!refusedCodes.has(code)) return;
+  return new OtaError('write-failed', `the artifact folder cannot be written (${code})`, {
+    cause,
+    hint: 'Check the disk of the artifact folder and its permissions.',
+  });
 }
 
 function tooLarge(limitBytes: number): OtaError {

@@ -3,7 +3,7 @@ import { type Role, roles } from '../access.ts';
 import type { Service } from '../service.ts';
 import type { EventFilter, LoggedEvent } from '../store/event-log.ts';
 import type { KeyRow } from '../store/tables.ts';
-import { flag, id, isoTime, keyed, limit, ttl } from './schemas.ts';
+import { flag, id, isoTime, keyed, limit, skip, ttl } from './schemas.ts';
 
 /** Keys and the audit log. */
 export function adminRoutes(app: FastifyInstance, { service }: { service: Service }): void {
@@ -99,7 +99,7 @@ const eventQuery = {
   properties: {
     type: { ...id, description: 'also update_started, update_completed, update_failed' },
     updates: { ...flag, default: false },
-    skip: { type: 'integer', minimum: 0, default: 0 },
+    skip,
     limit: limit(1000, 50),
   },
 } as const;

@@ -45,14 +45,17 @@ export function deviceRoutes(app: FastifyInstance, { service }: { service: Servi
       const actor = await access.require(request.headers, 'publisher');
       const deviceId = request.params.device_id;
       const { groups, labels, reset_setbacks: reset } = request.body;
-      const known = await store.history.describeDevice(deviceId, {
-        ...(groups === undefined ? {} : { groups }),
-        ...(labels === undefined ? {} : { labels }),
-        ...(reset === true ? { setbacks: 'clear' as const } : {}),
-      });
+      const known = await store.history.describeDevice(
+        deviceId,
+        {
+          ...(groups === undefined ? {} : { groups }),
+          ...(labels === undefined ? {} : { labels }),
+          ...(reset === true ? { setbacks: 'clear' as const } : {}),
+        },
+        audit.entry('device_updated', actor, { deviceId, data: request.body }),
+      );
       const row = known ? await store.history.device(deviceId) : undefined;
       if (row === undefined) throw unknownDevice(deviceId);
-      await audit.note('device_updated', actor, { deviceId, data: request.body });
       return toDevice(row);
     },
   );

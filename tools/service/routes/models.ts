@@ -43,11 +43,10 @@ export function modelRoutes(app: FastifyInstance, { service }: { service: Servic
         ...(auth === undefined ? {} : { auth }),
         ...(keys === undefined ? {} : { public_keys: JSON.stringify(parseModelKeys(keys)) }),
       };
-      await store.catalog.setModel(row);
-      await catalog.reload();
       const { model } = row;
       const data = { auth: row.auth, public_keys: keysOf(row).map((key) => key.id) };
-      await audit.note('model_updated', actor, { model, data });
+      await store.catalog.setModel(row, () => audit.entry('model_updated', actor, { model, data }));
+      await catalog.reload();
       return toModel(row);
     },
   );

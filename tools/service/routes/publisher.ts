@@ -12,7 +12,8 @@ import { parseImageVersion } from '../inspect-upload.ts';
 import type { TakenFile } from '../releases.ts';
 import type { Rollouts } from '../rollouts.ts';
 import type { Service } from '../service.ts';
-import { buildNumber, flag, id, keyed, version } from './schemas.ts';
+import { requireStorable } from '../texts.ts';
+import { buildNumber, bytesBody, flag, id, keyed, version } from './schemas.ts';
 
 interface PublishQuery {
   model?: string;
@@ -35,7 +36,7 @@ export function publisherRoutes(app: FastifyInstance, { service }: { service: Se
       method: ['PUT', 'POST'],
       url,
       schema: publishSchema,
-      bodyLimit: Number.MAX_SAFE_INTEGER, // counted while it is stored
+      config: { file: bytesBody },
       async handler(request, reply) {
         const actor = await service.access.require(request.headers, 'publisher');
         if (typeof request.body?.pipe !== 'function')
@@ -105,7 +106,10 @@ function factsOf(request: PublishRequest, file: TakenFile) {
   const { query, headers, params } = request;
   const header = (name: string): string | undefined => {
     const value = [headers[name]].flat()[0];
-    return value === undefined ? undefined : decode(value);
+    if (value === undefined) return;
+    const text = decode(value);
+    requireStorable(`the header ${name}`, text);
+    return text;
   };
   const inside = file.version === undefined ? undefined : parseImageVersion(file.version);
   const model = query.model ?? header('x-firmware-model') ?? header('x-device-model') ?? file.chip;

@@ -6,7 +6,7 @@ import type { AttemptEntry } from '../store/history-store.ts';
 import { parseList } from '../store/rows.ts';
 import type { DeviceRow, ReleaseRow } from '../store/tables.ts';
 import { withForm } from './multipart.ts';
-import { flag, id, isoTime, keyed, limit, longText, version } from './schemas.ts';
+import { flag, formBody, id, isoTime, keyed, limit, longText, skip, version } from './schemas.ts';
 import { seed003RolloutRoutes } from './seed-003-rollouts.ts';
 
 interface UploadQuery {
@@ -26,7 +26,7 @@ export function seed003AdminRoutes(app: FastifyInstance, { service }: { service:
 
   app.post<{ Querystring: UploadQuery }>(
     '/api/admin/firmware/upload',
-    { schema: uploadSchema, config: { seed: true } },
+    { schema: uploadSchema, config: { seed: true, file: formBody({ signature }) } },
     async (request) => {
       const actor = await access.require(request.headers, 'publisher');
       const { query } = request;
@@ -67,7 +67,7 @@ export function seed003AdminRoutes(app: FastifyInstance, { service }: { service:
       const rows = catalog
         .current()
         .releases.filter((row) => model === undefined || row.model === model)
-        .sort((a, b) => b.created_at - a.created_at || b.id - a.id);
+        .sort((a, b) => b.id - a.id);
       return { releases: rows.slice(0, request.query.limit).map(toRelease) };
     },
   );
@@ -144,11 +144,11 @@ export function toUpdate(row: AttemptEntry) {
   };
 }
 
+const signature = { type: 'string', maxLength: 2000 } as const;
 const uploadSchema = {
   tags: ['releases'],
   summary: 'Upload a release (form field "file")',
   security: keyed,
-  consumes: ['multipart/form-data'],
   querystring: {
     type: 'object',
     required: ['version', 'device_model'],
@@ -159,7 +159,7 @@ const uploadSchema = {
       changelog: longText,
       release_notes: longText,
       is_signed: { ...flag, default: false },
-      signature: { type: 'string', maxLength: 2000 },
+      signature,
     },
   },
 } as const;
@@ -177,7 +177,7 @@ function listSchema(summary: string, most: number, standard: number) {
         firmware_version: version,
         group: id,
         limit: limit(most, standard),
-        skip: { type: 'integer', minimum: 0, default: 0 },
+        skip,
       },
     },
   };

@@ -139,7 +139,7 @@ function findDownload(
       (row) =>
         row.version === wanted && row.active === 1 && (model === undefined || row.model === model),
     )
-    .sort((a, b) => b.build - a.build || b.created_at - a.created_at)[0];
+    .sort((a, b) => b.build - a.build || b.id - a.id)[0];
   if (found !== undefined) return found;
   throw new OtaError('release-unknown', 'Firmware version not found', {
     hint: `No active release ${wanted}${device === undefined ? '' : ` for device ${device}`}.`,

@@ -5,7 +5,7 @@ import type { LinkQuery } from '../links.ts';
 import type { Service } from '../service.ts';
 import type { ReleaseRow } from '../store/tables.ts';
 import { createDeviceDoor, linkQuery } from './device-door.ts';
-import { buildNumber, chipName, hash, id, nullable, version } from './schemas.ts';
+import { buildNumber, chipName, hash, id, nullable, rowId, version } from './schemas.ts';
 
 interface CheckBody {
   device_id: string;
@@ -168,7 +168,7 @@ const statusSchema = {
     required: ['device_id', 'firmware_id', 'status'],
     properties: {
       device_id: id,
-      firmware_id: { type: 'integer', minimum: 1 },
+      firmware_id: rowId,
       status: { type: 'string', enum: reportedStatuses },
       bytes_downloaded: { type: ['integer', 'null'], minimum: 0, maximum: 1e12 },
       error_message: { type: ['string', 'null'], maxLength: 2000 },
@@ -179,6 +179,6 @@ const statusSchema = {
 const downloadSchema = {
   tags: ['devices'],
   summary: 'Download a firmware image',
-  params: { type: 'object', properties: { id: { type: 'integer', minimum: 1 } } },
+  params: { type: 'object', properties: { id: rowId } },
   querystring: { type: 'object', properties: linkQuery },
 } as const;

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { NewReleaseFacts } from '../releases.ts';
 import type { Service } from '../service.ts';
 import type { ReleaseChange, ReleaseRow } from '../store/tables.ts';
-import { buildNumber, flag, hash, id, isoTime, longText, version } from './schemas.ts';
+import { buildNumber, flag, hash, id, isoTime, longText, rowId, version } from './schemas.ts';
 import { pageQuery, schemaOf } from './seed-004-schemas.ts';
 
 interface RegisterBody {
@@ -161,7 +161,7 @@ export function toRecord(row: ReleaseRow) {
   };
 }
 
-const idParams = { type: 'object', properties: { id: { type: 'integer', minimum: 1 } } } as const;
+const idParams = { type: 'object', properties: { id: rowId } } as const;
 
 const patchBody = {
   type: 'object',

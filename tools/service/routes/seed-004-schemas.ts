@@ -1,4 +1,4 @@
-import { id, keyed, limit } from './schemas.ts';
+import { id, keyed, limit, rowId, skip } from './schemas.ts';
 
 /** What the lists of seed 004 may be narrowed by. */
 export const pageQuery = {
@@ -6,9 +6,9 @@ export const pageQuery = {
   properties: {
     device_type: id,
     device_id: id,
-    firmware_id: { type: 'integer', minimum: 1 },
+    firmware_id: rowId,
     status: { type: 'string', maxLength: 20 },
-    skip: { type: 'integer', minimum: 0, default: 0 },
+    skip,
     limit: limit(1000, 100),
   },
 } as const;

@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
 import type { Actor } from '../access.ts';
-import { parseImageVersion } from '../inspect-upload.ts';
+import { parseBuild, parseImageVersion } from '../inspect-upload.ts';
 import { requireName } from '../names.ts';
 import type { NewReleaseFacts } from '../releases.ts';
 import type { Service } from '../service.ts';
 import { type UploadedForm, withForm } from './multipart.ts';
+import { buildNumber, flag, formBody, id, longText, version } from './schemas.ts';
 import { toRecord } from './seed-004-releases.ts';
 import { schemaOf } from './seed-004-schemas.ts';
 
@@ -18,7 +19,7 @@ export function seed004UploadRoutes(app: FastifyInstance, { service }: { service
     '/upload',
     {
       schema: schemaOf('Upload a file (form); with register=true it becomes a release'),
-      config: { seed: true },
+      config: { seed: true, file: formBody(formFields) },
     },
     async (request) => {
       const actor = await service.access.require(request.headers, 'publisher');
@@ -38,7 +39,7 @@ async function takeUpload(
   const { model, version } = requireNamed(given);
   const { signature } = given;
   const inside = file.version === undefined ? undefined : parseImageVersion(file.version);
-  const build = given.build_number === undefined ? inside?.build : Number(given.build_number);
+  const build = given.build_number === undefined ? inside?.build : parseBuild(given.build_number);
   const path = `${model}/v${version}${build === undefined ? '' : `_b${build}`}.bin`;
   const answer = {
     success: true,
@@ -76,8 +77,6 @@ function oneStep(
   given: Given,
   known: { model: string; version: string; build: number; filename: string; path: string },
 ): NewReleaseFacts {
-  if (!Number.isSafeInteger(known.build) || known.build < 0)
-    throw new OtaError('request-invalid', 'build_number must be a whole number', {});
   return {
     model: known.model,
     version: known.version,
@@ -91,3 +90,16 @@ function oneStep(
     signature: given.signature,
   };
 }
+
+/** For the description; forms hold texts. */
+const formFields = {
+  device_type: id,
+  version,
+  build_number: buildNumber,
+  register: flag,
+  is_stable: flag,
+  min_current_version: version,
+  description: longText,
+  release_notes: longText,
+  signature: { type: 'string' },
+};

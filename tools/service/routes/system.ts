@@ -3,6 +3,11 @@ import { renderDocsPage } from '../docs-page.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Service } from '../service.ts';
 
+const metricsQuery = {
+  type: 'object',
+  properties: { format: { type: 'string', enum: ['json', 'prometheus'] } },
+} as const;
+
 /** Health, readiness, metrics and the description of the API. */
 export function systemRoutes(
   app: FastifyInstance,
@@ -20,7 +25,7 @@ export function systemRoutes(
   });
   app.get(
     '/metrics',
-    { schema: schema('Figures: JSON, or Prometheus text') },
+    { schema: { ...schema('Figures: JSON, or Prometheus text'), querystring: metricsQuery } },
     async (request, reply) => {
       const wanted = request.headers.accept ?? '';
       const query = request.query as { format?: string };

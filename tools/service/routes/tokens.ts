@@ -3,7 +3,7 @@ import { type Role, roles } from '../access.ts';
 import type { Service } from '../service.ts';
 import type { TokenKind, TokenRow } from '../store/tables.ts';
 import type { TokenFilter } from '../store/token-store.ts';
-import { id, isoTime, keyed, limit, ttl } from './schemas.ts';
+import { id, isoTime, keyed, limit, skip, ttl } from './schemas.ts';
 
 /** Tokens of devices and people. */
 export function tokenRoutes(app: FastifyInstance, { service }: { service: Service }): void {
@@ -81,7 +81,7 @@ const listQuery = {
   type: 'object',
   properties: {
     ...subject,
-    skip: { type: 'integer', minimum: 0, default: 0 },
+    skip,
     limit: limit(1000, 100),
   },
 } as const;

@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
-import { changeCatalog } from './change-catalog.ts';
+import { changeCatalog, type NoteOf } from './change-catalog.ts';
 import type { Database } from './database.ts';
 import type {
   KeyRow,
@@ -31,35 +31,47 @@ export interface CatalogStore {
   /** The catalog's number: one indexed read. */
   state(): Promise<number>;
   /** `undefined` when model, version and build are taken. */
-  addRelease(release: NewRelease): Promise<ReleaseRow | undefined>;
-  changeRelease(id: number, change: ReleaseChange): Promise<ReleaseRow | undefined>;
+  addRelease(release: NewRelease, note?: NoteOf<ReleaseRow>): Promise<ReleaseRow | undefined>;
+  changeRelease(
+    id: number,
+    change: ReleaseChange,
+    note?: NoteOf<ReleaseRow>,
+  ): Promise<ReleaseRow | undefined>;
   /** `undefined` when the name is taken. */
-  addRollout(rollout: NewRollout): Promise<RolloutRow | undefined>;
+  addRollout(rollout: NewRollout, note?: NoteOf<RolloutRow>): Promise<RolloutRow | undefined>;
   /** Decides on the stored row while nobody else may change it. */
   changeRollout(
     name: string,
     decide: (row: RolloutRow) => RolloutChange,
-  ): Promise<{ before: RolloutRow; after: RolloutRow } | undefined>;
-  removeRollout(name: string): Promise<void>;
-  setModel(model: ModelRow): Promise<void>;
+    note?: NoteOf<ChangedRollout>,
+  ): Promise<ChangedRollout | undefined>;
+  removeRollout(name: string, note?: NoteOf<unknown>): Promise<void>;
+  setModel(model: ModelRow, note?: NoteOf<unknown>): Promise<void>;
   /** `undefined` when the name is taken. */
-  addKey(key: Omit<KeyRow, 'id'>): Promise<KeyRow | undefined>;
-  revokeKey(name: string, nowMs: number): Promise<KeyRow | undefined>;
+  addKey(key: Omit<KeyRow, 'id'>, note?: NoteOf<KeyRow>): Promise<KeyRow | undefined>;
+  revokeKey(name: string, nowMs: number, note?: NoteOf<KeyRow>): Promise<KeyRow | undefined>;
   putUpload(upload: UploadRow): Promise<void>;
   findUpload(path: string): Promise<UploadRow | undefined>;
   /** Every content hash that a release or an upload names. */
   usedHashes(): Promise<Set<string>>;
 }
 
+export interface ChangedRollout {
+  readonly before: RolloutRow;
+  readonly after: RolloutRow;
+}
+
 export function createCatalogStore(database: Database): CatalogStore {
   const { db } = database;
-  const changing = <T>(use: (trx: Transaction<Tables>) => Promise<T>) =>
-    changeCatalog(database, use);
+  const changing = <T>(
+    note: NoteOf<T> | undefined,
+    use: (trx: Transaction<Tables>) => Promise<T | undefined>,
+  ) => changeCatalog(database, note, use);
   return {
     load: () => loadCatalog(db),
     state: () => readState(db),
-    addRelease: (release) =>
-      changing((trx) =>
+    addRelease: (release, note) =>
+      changing(note, (trx) =>
         trx
           .insertInto('releases')
           .values(release)
@@ -67,8 +79,8 @@ export function createCatalogStore(database: Database): CatalogStore {
           .returningAll()
           .executeTakeFirst(),
       ),
-    changeRelease: (id, change) =>
-      changing((trx) =>
+    changeRelease: (id, change, note) =>
+      changing(note, (trx) =>
         trx
           .updateTable('releases')
           .set(change)
@@ -76,8 +88,8 @@ export function createCatalogStore(database: Database): CatalogStore {
           .returningAll()
           .executeTakeFirst(),
       ),
-    addRollout: (rollout) =>
-      changing((trx) =>
+    addRollout: (rollout, note) =>
+      changing(note, (trx) =>
         trx
           .insertInto('rollouts')
           .values(rollout)
@@ -85,21 +97,26 @@ export function createCatalogStore(database: Database): CatalogStore {
           .returningAll()
           .executeTakeFirst(),
       ),
-    changeRollout: (name, decide) => changing((trx) => changeRollout(trx, name, decide)),
-    removeRollout: (name) =>
-      changing(
-        async (trx) => void (await trx.deleteFrom('rollouts').where('name', '=', name).execute()),
-      ),
-    setModel: (model) =>
-      changing(async (trx) => {
+    changeRollout: (name, decide, note) =>
+      changing(note, (trx) => changeRollout(trx, name, decide)),
+    async removeRollout(name, note) {
+      await changing(note, async (trx) => {
+        await trx.deleteFrom('rollouts').where('name', '=', name).execute();
+        return true;
+      });
+    },
+    async setModel(model, note) {
+      await changing(note, async (trx) => {
         await trx
           .insertInto('models')
           .values(model)
           .onConflict((conflict) => conflict.column('model').doUpdateSet(model))
           .execute();
-      }),
-    addKey: (key) =>
-      changing((trx) =>
+        return true;
+      });
+    },
+    addKey: (key, note) =>
+      changing(note, (trx) =>
         trx
           .insertInto('keys')
           .values(key)
@@ -107,8 +124,8 @@ export function createCatalogStore(database: Database): CatalogStore {
           .returningAll()
           .executeTakeFirst(),
       ),
-    revokeKey: (name, nowMs) =>
-      changing((trx) =>
+    revokeKey: (name, nowMs, note) =>
+      changing(note, (trx) =>
         trx
           .updateTable('keys')
           .set({ revoked_at: nowMs })
@@ -174,7 +191,7 @@ async function changeRollout(
   trx: Transaction<Tables>,
   name: string,
   decide: (row: RolloutRow) => RolloutChange,
-): Promise<{ before: RolloutRow; after: RolloutRow } | undefined> {
+): Promise<ChangedRollout | undefined> {
   const before = await trx
     .selectFrom('rollouts')
     .selectAll()

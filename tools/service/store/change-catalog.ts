@@ -1,12 +1,19 @@
 import type { Transaction } from 'kysely';
 import type { Database } from './database.ts';
-import type { Tables } from './tables.ts';
+import type { EventRow, Tables } from './tables.ts';
 
-/** Runs a change of what nodes hold in memory; the counter moves with it or not at all, and the nodes hear of it. */
+/** The entry of the audit log that goes with a change: both are stored, or neither. */
+export type NoteOf<Result> = (result: Result) => Omit<EventRow, 'id'>;
+
+/**
+ * Runs a change of what nodes hold in memory; the counter and the audit log move with it or not at all. The nodes
+ * hear of it.
+ */
 export async function changeCatalog<T>(
   database: Database,
-  use: (trx: Transaction<Tables>) => Promise<T>,
-): Promise<T> {
+  note: NoteOf<T> | undefined,
+  use: (trx: Transaction<Tables>) => Promise<T | undefined>,
+): Promise<T | undefined> {
   const result = await database.db.transaction().execute(async (trx) => {
     // First, so that changes of the catalog happen one after the other.
     await trx
@@ -14,8 +21,12 @@ export async function changeCatalog<T>(
       .set((eb) => ({ value: eb('value', '+', 1) }))
       .where('name', '=', 'catalog')
       .execute();
-    return use(trx);
+    const done = await use(trx);
+    if (done !== undefined && note !== undefined)
+      await trx.insertInto('events').values(note(done)).execute();
+    return done;
   });
-  await database.announce();
+  // It is done: that the others hear of it late is no reason to call it failed.
+  await database.announce().catch(() => undefined);
   return result;
 }

@@ -58,10 +58,24 @@ async function migrate({ db, kind }: Database, upTo: string | undefined): Promis
   if (error !== undefined) throw error;
 }
 
+/** Whether a driver threw it, and not a mistake in our own code. */
+export function isDatabaseFailure(cause: unknown): cause is Error {
+  if (!(cause instanceof Error) || cause instanceof OtaError) return false;
+  const { code } = cause as { code?: unknown };
+  // SQLite's names, SQLSTATE, the network's names; pg has no codes for a connection that ends.
+  if (typeof code === 'string') return /^(SQLITE_\w+|[0-9A-Z]{5}|E[A-Z_]+)$/.test(code);
+  return /^(Connection terminated|timeout exceeded|Client has encountered)/.test(cause.message);
+}
+
 /** A failure of the database itself, as an error that callers can tell from a bug. */
 export function databaseFailed(cause: unknown): OtaError {
   if (cause instanceof OtaError) return cause;
   const code = (cause as { code?: unknown }).code;
+  if (code === 'SQLITE_FULL' || code === '53100')
+    return new OtaError('disk-full', 'the database has no room on its disk', {
+      cause,
+      hint: 'Make room on the disk of the database, then send it again.',
+    });
   return new OtaError(
     'database-failed',
     `the database does not work${typeof code === 'string' ? ` (${code})` : ''}`,

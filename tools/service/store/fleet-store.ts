@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
+import { momentOf } from '../../core/fleet/moment.ts';
 import { moveAttempt } from '../../core/fleet/move.ts';
 import { type DeviceRecord, type FleetChange, isWorthWriting } from '../../core/fleet/record.ts';
 import type { Database } from './database.ts';
@@ -32,8 +33,12 @@ export interface FleetStore {
   change(decisions: readonly FleetDecision[]): Promise<PromiseSettledResult<FleetChange>[]>;
   /** Notes that devices were heard of without anything else having changed. Fastest in the order of numbers. */
   noteSightings(sightings: readonly Sighting[]): Promise<void>;
-  /** Ends attempts whose deadline has passed. Returns how many; several nodes may do this at once. */
-  expire(nowMs: number): Promise<number>;
+  /**
+   * Ends attempts whose deadline has passed. Returns how many; several nodes may do this at once.
+   *
+   * @param heardMs attempts that have longer than this until their deadline are let be
+   */
+  expire(nowMs: number, heardMs?: number): Promise<number>;
 }
 
 const expireBatch = 500;
@@ -58,7 +63,8 @@ export function createFleetStore({ db, kind }: Pick<Database, 'db' | 'kind'>): F
       }),
     noteSightings: (sightings) =>
       sightings.length === 0 ? Promise.resolve() : writeSightings(db, kind, sightings),
-    expire: (nowMs) => db.transaction().execute((trx) => expireAttempts(trx, kind, nowMs)),
+    expire: (nowMs, heardMs) =>
+      db.transaction().execute((trx) => expireAttempts(trx, kind, nowMs, heardMs)),
   };
 }
 
@@ -193,6 +199,7 @@ async function expireAttempts(
   trx: Transaction<Tables>,
   kind: Database['kind'],
   nowMs: number,
+  heardMs: number | undefined,
 ): Promise<number> {
   let query = trx
     .selectFrom('devices')
@@ -200,13 +207,19 @@ async function expireAttempts(
     .where('attempts.deadline_at', '<', nowMs)
     .selectAll('attempts')
     .limit(expireBatch);
+  // An attempt whose history ran ahead of the clock (see `Moment`) does not tell how long its deadline is.
+  if (heardMs !== undefined)
+    query = query.where(
+      sql<boolean>`attempts.deadline_at - attempts.updated_at between 0 and ${Math.floor(heardMs)}`,
+    );
   if (kind === 'postgres') query = query.forUpdate('devices').skipLocked();
   const rows = await query.execute();
   const noRollouts = { rollout: () => undefined };
   const detail = 'no word from the device before the deadline';
   const ended = rows.map((row) => {
     const before = toAttempt(row);
-    const attempt = moveAttempt(before, 'timed_out', { error: detail }, noRollouts, nowMs);
+    const moment = momentOf({ attempt: before, checkedAtMs: 0 }, nowMs);
+    const attempt = moveAttempt(before, 'timed_out', { error: detail }, noRollouts, moment);
     const move = {
       attempt,
       from: before.state,

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely';
+import { takenBackMs } from '../../core/fleet/moment.ts';
 import type { Attempt, FleetChange, Move } from '../../core/fleet/record.ts';
 import type { Database } from './database.ts';
 import { assignments, columnList, type JsonColumns, jsonRows } from './json-rows.ts';
@@ -122,13 +123,18 @@ async function writeDevices(
 
 const sightingColumns: JsonColumns = { id: 'text', last_seen_at: 'bigint', checked_at: 'bigint' };
 
-/** Assignments that never take a time back: nodes and rounds of writing may overtake each other. */
+/**
+ * Assignments that never take a time back: nodes and rounds of writing may overtake each other. Only a time at which a
+ * device was seen gives way when it is far ahead (see `laterSeen`); when it checked decides what its reports mean.
+ */
 export function laterSighting(source: string): RawBuilder<unknown> {
-  const later = ['last_seen_at', 'checked_at'].map((name) => {
-    const [stored, fresh] = [sql.ref(`sightings.${name}`), sql.ref(`${source}.${name}`)];
-    return sql`${sql.ref(name)} = case when ${fresh} > ${stored} then ${fresh} else ${stored} end`;
-  });
-  return sql.join(later);
+  const names = (name: string) =>
+    [sql.ref(name), sql.ref(`sightings.${name}`), sql.ref(`${source}.${name}`)] as const;
+  const [seen, storedSeen, freshSeen] = names('last_seen_at');
+  const [checked, storedCheck, freshCheck] = names('checked_at');
+  return sql`${seen} = case when ${freshSeen} > ${storedSeen}
+      or ${storedSeen} > ${freshSeen} + ${sql.lit(takenBackMs)} then ${freshSeen} else ${storedSeen} end,
+    ${checked} = case when ${freshCheck} > ${storedCheck} then ${freshCheck} else ${storedCheck} end`;
 }
 
 const transitionColumns: JsonColumns = {

@@ -43,6 +43,8 @@ export interface HistoryStore {
       labels?: Readonly<Record<string, string>>;
       setbacks?: 'clear';
     },
+    /** For the audit log; stored with the change or not at all. */
+    event?: Omit<EventRow, 'id'>,
   ): Promise<boolean>;
   attempts(filter: AttemptFilter): Promise<AttemptEntry[]>;
   transitions(deviceId: string, limit: number): Promise<TransitionRow[]>;
@@ -109,19 +111,23 @@ function deviceLists(
       return query.execute();
     },
     device: (id) => seenDevices(db).where('id', '=', id).executeTakeFirst(),
-    async describeDevice(id, { groups, labels, setbacks }) {
+    async describeDevice(id, { groups, labels, setbacks }, event) {
       const change = {
         ...(groups === undefined ? {} : { groups: JSON.stringify([...new Set(groups)]) }),
         ...(labels === undefined ? {} : { labels: JSON.stringify(labels) }),
         ...(setbacks === undefined ? {} : { setbacks: '{}' }),
       };
       if (Object.keys(change).length === 0) return true;
-      const { numUpdatedRows } = await db
-        .updateTable('devices')
-        .set(change)
-        .where('id', '=', id)
-        .executeTakeFirst();
-      return numUpdatedRows > 0n;
+      return db.transaction().execute(async (trx) => {
+        const { numUpdatedRows } = await trx
+          .updateTable('devices')
+          .set(change)
+          .where('id', '=', id)
+          .executeTakeFirst();
+        if (numUpdatedRows === 0n) return false;
+        if (event !== undefined) await trx.insertInto('events').values(event).execute();
+        return true;
+      });
     },
   };
 }

@@ -27,7 +27,9 @@ export async function openSqlite(path: string): Promise<Database> {
     file.pragma('wal_autocheckpoint = 10000'); // pages: a checkpoint is the longest pause there is
     return {
       kind: 'sqlite',
-      db: new Kysely({ dialect: new SqliteDialect({ database: withStatementCache(file) }) }),
+      db: new Kysely({
+        dialect: new SqliteDialect({ database: withKindRollback(withStatementCache(file)) }),
+      }),
       announce: async () => undefined,
       listen: async () => undefined,
       async close() {
@@ -56,6 +58,22 @@ function lockFor(Sqlite: typeof SqliteDatabase, path: string): SqliteDatabase.Da
       hint: 'Stop it, give another --data folder, or use PostgreSQL for several processes.',
     });
   }
+}
+
+/**
+ * When the disk is full or broken SQLite ends the transaction by itself. The rollback that follows would fail then, and
+ * its failure would stand for the one that matters.
+ */
+function withKindRollback(file: SqliteDatabase.Database): SqliteDatabase.Database {
+  const prepare = file.prepare.bind(file);
+  file.prepare = ((source: string) => {
+    const statement = prepare(source);
+    if (source !== 'rollback') return statement;
+    const run: typeof statement.run = () =>
+      file.inTransaction ? statement.run() : { changes: 0, lastInsertRowid: 0 };
+    return { reader: false, run };
+  }) as typeof file.prepare;
+  return file;
 }
 
 /** Preparing a statement costs more than running it: keeps those that come again. */

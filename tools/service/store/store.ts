@@ -1,5 +1,5 @@
 import { type CatalogStore, createCatalogStore } from './catalog-store.ts';
-import { openDatabase } from './database.ts';
+import { type Database, databaseFailed, isDatabaseFailure, openDatabase } from './database.ts';
 import { createFleetStore, type FleetStore } from './fleet-store.ts';
 import { createHistoryStore, type HistoryStore } from './history-store.ts';
 import { createTokenStore, type TokenStore } from './token-store.ts';
@@ -23,14 +23,35 @@ export interface Store {
  * @throws OtaError `database-failed`, `data-in-use`, `service-config-invalid`
  */
 export async function openStore(url: string): Promise<Store> {
-  const database = await openDatabase(url);
+  return createStore(await openDatabase(url));
+}
+
+/** The store in an open database. */
+export function createStore(database: Database): Store {
   return {
     kind: database.kind,
     fleet: createFleetStore(database),
-    catalog: createCatalogStore(database),
-    history: createHistoryStore(database.db),
-    tokens: createTokenStore(database),
+    catalog: guarded(createCatalogStore(database)),
+    history: guarded(createHistoryStore(database.db)),
+    tokens: guarded(createTokenStore(database)),
     listen: database.listen,
     close: database.close,
   };
+}
+
+/** The same functions; what the database fails at becomes an error that callers can tell from a bug. */
+function guarded<Part extends object>(part: Part): Part {
+  const entries = Object.entries(part as Record<string, (...given: unknown[]) => Promise<unknown>>);
+  return Object.fromEntries(
+    entries.map(([name, use]) => [
+      name,
+      async (...given: unknown[]) => {
+        try {
+          return await use(...given);
+        } catch (cause) {
+          throw isDatabaseFailure(cause) ? databaseFailed(cause) : cause;
+        }
+      },
+    ]),
+  ) as Part;
 }

@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
-import { changeCatalog } from './change-catalog.ts';
+import { changeCatalog, type NoteOf } from './change-catalog.ts';
 import type { Database } from './database.ts';
 import type { EventRow, Tables, TokenCutoffRow, TokenKind, TokenRow } from './tables.ts';
 
@@ -18,26 +18,19 @@ export interface TokenFilter {
   readonly limit: number;
 }
 
-/** An entry of the audit log, stored with the change that it tells of. */
-type Note = Omit<EventRow, 'id'>;
-
 /** Tokens that the service made. Revoking is a change of the catalog; making one is none. */
 export interface TokenStore {
-  add(token: TokenRow, note: Note): Promise<void>;
+  add(token: TokenRow, note: Omit<EventRow, 'id'>): Promise<void>;
   /** Those that have not expired, newest first. */
   list(filter: TokenFilter, nowMs: number): Promise<TokenRow[]>;
   /** `undefined` when there is none; the time of the first revocation stays. */
-  revoke(
-    id: string,
-    nowMs: number,
-    noteOf: (token: TokenRow) => Note,
-  ): Promise<TokenRow | undefined>;
+  revoke(id: string, nowMs: number, note?: NoteOf<TokenRow>): Promise<TokenRow | undefined>;
   /** Revokes what was issued to a subject until now, listed or not; says how many of the listed ones. */
   revokeSubject(
     kind: TokenKind,
     subject: string,
     nowMs: number,
-    noteOf: (revoked: number) => Note,
+    note?: NoteOf<number>,
   ): Promise<number>;
   isRevoked(id: string): Promise<boolean>;
   /** Until when tokens of a subject are revoked, in milliseconds. */
@@ -108,19 +101,17 @@ export function createTokenStore(database: Database): TokenStore {
 
 function revoking(database: Database): Pick<TokenStore, 'revoke' | 'revokeSubject'> {
   return {
-    revoke: (id, nowMs, noteOf) =>
-      changeCatalog(database, async (trx) => {
-        const row = await trx
+    revoke: (id, nowMs, note) =>
+      changeCatalog(database, note, (trx) =>
+        trx
           .updateTable('tokens')
           .set((eb) => ({ revoked_at: eb.fn.coalesce('revoked_at', eb.val(nowMs)) }))
           .where('id', '=', id)
           .returningAll()
-          .executeTakeFirst();
-        if (row !== undefined) await trx.insertInto('events').values(noteOf(row)).execute();
-        return row;
-      }),
-    revokeSubject: (kind, subject, nowMs, noteOf) =>
-      changeCatalog(database, async (trx) => {
+          .executeTakeFirst(),
+      ),
+    async revokeSubject(kind, subject, nowMs, note) {
+      const revoked = await changeCatalog(database, note, async (trx) => {
         await moveCutoff(trx, { kind, subject, issued_until: nowMs });
         const { numUpdatedRows } = await trx
           .updateTable('tokens')
@@ -130,10 +121,10 @@ function revoking(database: Database): Pick<TokenStore, 'revoke' | 'revokeSubjec
           .where('revoked_at', 'is', null)
           .where('expires_at', '>', nowMs)
           .executeTakeFirst();
-        const revoked = Number(numUpdatedRows);
-        await trx.insertInto('events').values(noteOf(revoked)).execute();
-        return revoked;
-      }),
+        return Number(numUpdatedRows);
+      });
+      return revoked ?? 0;
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as realSleep } from 'node:timers/promises';
 import { buildPushManifest, pushLimits } from '../../core/chunks/push-messages.ts';
 import type { PushDevice } from '../../core/chunks/push-publisher.ts';
 import {
@@ -43,6 +44,7 @@ export async function sendInChunks(
       deadlineMs: mode.deadlineMs,
       keepManifest: plan.retain,
       now: () => context.now().getTime(),
+      sleep: context.sleep ?? ((ms, signal) => realSleep(ms, undefined, { signal })),
       signal: context.signal,
       onProgress: context.onProgress,
     });
@@ -95,7 +97,7 @@ function tooLarge(message: string, hint: string): DeliveryFailure {
 }
 
 function toReceipt(outcome: PushOutcome, sizeBytes: number, mode: ChunkedMode): Receipt {
-  const { devices, rounds, expired } = outcome;
+  const { devices, expired } = outcome;
   const incomplete = devices.filter(({ state }) => state !== 'complete');
   const known = incomplete.filter(
     ({ device, state }) => mode.devices.includes(device) || state !== 'silent',
@@ -115,8 +117,13 @@ function toReceipt(outcome: PushOutcome, sizeBytes: number, mode: ChunkedMode): 
   return {
     sentBytes: sizeBytes,
     warnings: devices.length === 0 ? ['no device has answered'] : [],
-    answer: `${devices.length} devices have it, after ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
+    answer: `${devices.length} devices have it, ${describeWay(outcome)}`,
   };
+}
+
+function describeWay({ resumed, rounds, sentChunks }: PushOutcome): string {
+  const after = `after ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`;
+  return resumed ? `${after}; went on with an earlier run, ${sentChunks} chunks sent` : after;
 }
 
 function describeDevice({ device, state, missingChunks, error }: PushDevice): string {

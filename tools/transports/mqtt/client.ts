@@ -28,6 +28,8 @@ export interface ClientSettings {
   readonly sessionSeconds: number;
   /** How long the first connection may take. */
   readonly timeoutMs: number;
+  /** After so long a broken connection is made again; default 1 s. */
+  readonly reconnectMs?: number;
 }
 
 export interface ClientContext {
@@ -133,7 +135,7 @@ function clientOptions(settings: ClientSettings, version: 4 | 5): IClientOptions
     ...(version === 5 ? { properties: { sessionExpiryInterval: sessionSeconds } } : {}),
     // Ours ends the first attempt, with words.
     connectTimeout: settings.timeoutMs + 1000,
-    reconnectPeriod: reconnectMs,
+    reconnectPeriod: settings.reconnectMs ?? reconnectMs,
     reconnectOnConnackError: true,
     resubscribe: true,
   };

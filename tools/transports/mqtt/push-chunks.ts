@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   encodeChunk,
   formatPushEnd,
@@ -8,6 +7,7 @@ import {
 } from '../../core/chunks/push-messages.ts';
 import { createPushPublisher, type PushDevice } from '../../core/chunks/push-publisher.ts';
 import type { BrokerClient } from './client.ts';
+import { announceTransfer, askFirst } from './push-resume.ts';
 
 export interface PushOptions {
   readonly client: BrokerClient;
@@ -21,15 +21,19 @@ export interface PushOptions {
   readonly window: number;
   readonly settleMs: number;
   readonly deadlineMs: number;
-  /** Keep the manifest at the broker afterwards, for a publisher that comes back. */
+  /** Keep the manifest at the broker afterwards, for devices that come later. */
   readonly keepManifest: boolean;
   readonly now: () => number;
+  /** Rejects when the signal is aborted. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly signal: AbortSignal;
   onProgress(sentBytes: number): void;
 }
 
 export interface PushOutcome {
   readonly devices: readonly PushDevice[];
+  /** A publisher was cut off before, and devices were asked first. */
+  readonly resumed: boolean;
   readonly rounds: number;
   readonly sentChunks: number;
   /** The deadline came first. */
@@ -74,13 +78,16 @@ export async function pushChunks(options: PushOptions): Promise<PushOutcome> {
         waited >= (options.expected.length > 0 ? repeatEndMs : options.settleMs)
       )
         return;
-      await sleep(tickMs, undefined, { signal });
+      await options.sleep(tickMs, signal);
     }
   };
 
-  await say(manifestTopic, JSON.stringify(manifest), true);
-  let finished = false;
+  const resumed = await announceTransfer(options);
+  if (resumed) await askFirst(publisher, options);
+  let finished = publisher.isSettled;
   while (!finished) {
+    // A broker that lost its memory has lost the manifest, too.
+    if (rounds > 0) await say(manifestTopic, JSON.stringify(manifest), true);
     await sendRound(options, publisher.nextChunk, () => publisher.sentChunks, deadline);
     rounds += 1;
     await say(`${base}/${pushTopics.end}`, formatPushEnd(manifest, rounds));
@@ -90,9 +97,14 @@ export async function pushChunks(options: PushOptions): Promise<PushOutcome> {
       now() >= deadline ||
       (options.expected.length === 0 && !publisher.hasWork);
   }
-  if (!options.keepManifest) await say(manifestTopic, '', true);
+  // Kept for the next run where somebody still misses something: devices keep their chunks.
+  const isOver = publisher
+    .devices()
+    .every(({ state }) => state === 'complete' || state === 'failed');
+  if (isOver && !options.keepManifest) await say(manifestTopic, '', true);
   return {
     devices: publisher.devices(),
+    resumed,
     rounds,
     sentChunks: publisher.sentChunks,
     expired: now() >= deadline && !publisher.isSettled,

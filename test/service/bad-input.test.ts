@@ -1,0 +1,3 @@
+import { badInputContract } from '../contracts/bad-input.ts';
+
+badInputContract('SQLite', async () => undefined);
