@@ -167,6 +167,7 @@ export const errorCodes = {
   },
   forbidden: { exit: 1, meaning: 'These credentials do not suffice for that.' },
   'key-unknown': { exit: 1, meaning: 'The service has no key of that name.' },
+  'token-unknown': { exit: 1, meaning: 'The service has made no token with that id.' },
   'key-exists': { exit: 1, meaning: 'The service has a key of that name already.' },
   'rate-limited': { exit: 1, meaning: 'Too many requests; the answer says when to come back.' },
   'link-invalid': { exit: 1, meaning: 'A signed download address is changed or has expired.' },

@@ -20,6 +20,7 @@ import { seed003DeviceRoutes } from './routes/seed-003-device.ts';
 import { seed004AdminRoutes } from './routes/seed-004-admin.ts';
 import { seed004DeviceRoutes } from './routes/seed-004-device.ts';
 import { systemRoutes } from './routes/system.ts';
+import { tokenRoutes } from './routes/tokens.ts';
 import type { Service } from './service.ts';
 import { requireStorableRequest } from './texts.ts';
 
@@ -110,6 +111,7 @@ export async function createApp(service: Service, options: AppOptions): Promise<
     publisherRoutes,
     deviceRoutes,
     adminRoutes,
+    tokenRoutes,
     modelRoutes,
   ];
   for (const add of routes) add(app, { service });

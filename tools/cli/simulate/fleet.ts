@@ -9,7 +9,7 @@ import { parseDeviceKey, parseFleetProfile } from '../../simulator/fleet/profile
 import { readJsonFile } from '../../workspace/json-file.ts';
 import { readKeyText } from '../../workspace/key-file.ts';
 import { fleetOptions, readFleetConfig } from '../fleet-options.ts';
-import { type Io, line } from '../io.ts';
+import { type Io, line, writeJson } from '../io.ts';
 import { absolute, optional, wholeNumberBetween } from '../options.ts';
 
 /** Flags of virtual devices that take commands over MQTT. */
@@ -30,6 +30,7 @@ export interface SimulatedFleetFlags {
   readonly config: string | undefined;
   readonly set: readonly string[];
   readonly 'env-file': string | undefined;
+  readonly json: boolean;
 }
 
 /** Runs a virtual fleet until the user has enough, then tells which versions it runs. */
@@ -54,10 +55,13 @@ export async function runSimulatedFleet(flags: SimulatedFleetFlags, io: Io): Pro
     random: io.random,
     signal: io.signal,
   });
-  line(io.stdout, `${count} devices are connected`);
+  if (!flags.json) line(io.stdout, `${count} devices are connected`);
   if (!io.signal.aborted) await once(io.signal, 'abort');
-  for (const [version, devices] of Object.entries(fleet.versions())) {
-    line(io.stdout, `${version}: ${devices} devices`);
+  const versions = fleet.versions();
+  if (flags.json) writeJson(io.stdout, { ok: true, versions });
+  else {
+    for (const [version, devices] of Object.entries(versions))
+      line(io.stdout, `${version}: ${devices} devices`);
   }
   await fleet.close();
   return 0;

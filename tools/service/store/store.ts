@@ -3,6 +3,7 @@ import type { Claims } from './claims.ts';
 import { type Database, databaseFailed, isDatabaseFailure, openDatabase } from './database.ts';
 import { createFleetStore, type FleetStore } from './fleet-store.ts';
 import { createHistoryStore, type HistoryStore } from './history-store.ts';
+import { createTokenStore, type TokenStore } from './token-store.ts';
 
 /** Everything that the service keeps, behind names that know nothing of SQL. */
 export interface Store {
@@ -11,6 +12,7 @@ export interface Store {
   readonly catalog: CatalogStore;
   readonly history: HistoryStore;
   readonly claims: Claims;
+  readonly tokens: TokenStore;
   /** Calls back when some node changed the catalog. */
   listen(changed: () => void): Promise<void>;
   close(): Promise<void>;
@@ -34,6 +36,7 @@ export function createStore(database: Database): Store {
     catalog: guarded(createCatalogStore(database)),
     history: guarded(createHistoryStore(database.db)),
     claims: database.claims,
+    tokens: guarded(createTokenStore(database)),
     listen: database.listen,
     close: database.close,
   };
