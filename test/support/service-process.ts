@@ -20,6 +20,8 @@ export interface ServiceProcess {
 export interface ServiceProcessOptions {
   readonly cwd: string;
   readonly env?: Record<string, string>;
+  /** A free one by default. */
+  readonly port?: number;
   /** What the process is started with, such as `prlimit --fsize=1000000`: it must become the process. */
   readonly wrapper?: readonly string[];
 }
@@ -37,7 +39,8 @@ export async function startServiceProcess(
 ): Promise<ServiceProcess> {
   const node = [process.execPath, '--import', import.meta.resolve('tsx'), cli];
   const [program = '', ...args] = [...(options.wrapper ?? []), ...node];
-  const child = spawn(program, [...args, 'serve', '--port', '0', ...words], {
+  const port = String(options.port ?? 0);
+  const child = spawn(program, [...args, 'serve', '--port', port, ...words], {
     cwd: options.cwd,
     env: { ...process.env, OTA_LOG_LEVEL: 'error', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
