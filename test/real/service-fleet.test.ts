@@ -86,6 +86,29 @@ describe('a fleet of 2,000 devices on PostgreSQL', () => {
     await expectSameTold(clientOf(three.url), fleet, histories, 50);
   }, 300_000);
 
+  it('has one first key, when two nodes without any start in the same moment', async () => {
+    const words = ['--database', await server.makeUrl(), '--data', join(folder, 'shared')];
+    const nodes = await Promise.all(
+      [1, 2].map(async () => {
+        const node = await startServiceProcess(words, { cwd: folder, env: {} });
+        running.push(node);
+        return node;
+      }),
+    );
+    const keys = (): string[] =>
+      nodes.flatMap(({ lines }) =>
+        lines.flatMap((line) => /shown this once: (\S+)/.exec(line)?.[1] ?? []),
+      );
+    while (keys().length === 0) await new Promise((resolve) => setImmediate(resolve));
+    for (const node of nodes) {
+      const answer = await fetch(`${node.url}/api/v1/keys`, {
+        headers: { 'x-api-key': keys()[0] ?? '' },
+      });
+      expect(await answer.json()).toMatchObject({ keys: [{ name: 'admin', role: 'admin' }] });
+    }
+    expect(keys()).toHaveLength(1);
+  }, 60_000);
+
   it('stops at every node with the check after a pause', async () => {
     const words = ['--database', await server.makeUrl(), '--data', join(folder, 'shared')];
     const [one, two] = await Promise.all([start(...words), start(...words)]);
