@@ -1,7 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { testBroker, testClient, testFleet, testUpdateServer } from '../support/fleet.ts';
+import {
+  namelessDevice,
+  testBroker,
+  testClient,
+  testFleet,
+  testUpdateServer,
+} from '../support/fleet.ts';
 import { runOta } from '../support/io.ts';
 import { createFolder } from '../support/temporary-workspace.ts';
 
@@ -50,6 +56,21 @@ dev-0001  updated  runs 1.1.0
         { device: 'dev-0001', outcome: 'answered', reason: '1.1.0 is available, runs 1.0.0' },
       ],
     });
+  });
+
+  it('says what an outcome is worth when devices do not say who they are', async () => {
+    const { ota, broker } = await scene(0);
+    await namelessDevice(broker.url, 7200);
+    const topics = ['command', 'status'].flatMap((name) => [
+      ...['--set', `mqtt.${name}_topic=bms/ota/${name}`],
+    ]);
+    const ran = await ota('command', 'update', '--version', '1.1.0', '--wait', ...topics);
+    expect(ran.stdout).toContain('bms/ota/status  updated  runs 1.1.0\n');
+    expect(ran.stdout).toContain(
+      'warning: messages on bms/ota/status do not say which device they are from (no device_id): ' +
+        'the outcome is that of whoever spoke, one device or many; let devices send device_id',
+    );
+    expect(ran.exitCode).toBe(0);
   });
 
   it('fails for a silent device, with its last state', async () => {

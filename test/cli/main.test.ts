@@ -125,12 +125,18 @@ describe('every example that help shows', () => {
       for (const [command] of (await load()).examples) {
         const now = new Date(); // the certificates of `ota demo` must be valid
         const endless = endlessCommands.some((name) => usage.startsWith(name));
+        const interrupt = new AbortController();
         const ran = await runOta(splitWords(command).slice(1).map(toFreePort), {
           cwd,
           env: { ...env, ...variables, ...(usage.startsWith('admin') ? toService : {}) },
           now,
-          // Somebody presses Ctrl-C.
-          ...(endless ? { signal: AbortSignal.timeout(1000) } : {}),
+          // Somebody presses Ctrl-C when the command says that it is there; a watch may have nothing to say.
+          ...(endless
+            ? {
+                signal: usage.startsWith('watch') ? AbortSignal.timeout(1000) : interrupt.signal,
+                onOutput: () => interrupt.abort(),
+              }
+            : {}),
         });
         expect(ran.exitCode, `${usage}: ${command}\n${ran.stdout}${ran.stderr}`).toBe(0);
       }

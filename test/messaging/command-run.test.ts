@@ -1,18 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { parseTopicTemplate } from '../../tools/core/fleet/topic-template.ts';
+import type { FleetOptions } from '../../tools/simulator/fleet/fleet.ts';
+import { rejection } from '../support/code.ts';
 import {
   commandFleet,
+  namelessDevice,
   outcomesOf,
   testBroker,
   testClient,
   testFleet,
   testUpdateServer,
 } from '../support/fleet.ts';
+import { createTestClock } from '../support/test-clock.ts';
 
-async function scene(count: number, profile: Record<string, unknown> = {}) {
+async function scene(
+  count: number,
+  profile: Record<string, unknown> = {},
+  changes: Partial<FleetOptions> = {},
+) {
   const broker = await testBroker();
   const server = await testUpdateServer('1.1.0');
-  const fleet = await testFleet(broker.url, count, { server_url: server.url, ...profile });
+  const fleet = await testFleet(broker.url, count, { server_url: server.url, ...profile }, changes);
   return {
     broker,
     server,
@@ -45,8 +53,20 @@ describe('a command to a fleet', () => {
       { fault: 'duplicate', count: 1 },
       { fault: 'slow', count: 1, delay_ms: 20 },
     ];
-    const { client, fleet } = await scene(12, { faults });
-    const run = await commandFleet(client, {});
+    const clock = createTestClock();
+    const { client, fleet } = await scene(12, { faults }, clock);
+    let ended = 0;
+    const run = await commandFleet(
+      client,
+      {},
+      {
+        ...clock,
+        notify({ type }) {
+          if (type === 'ended') ended += 1;
+          if (ended === 11) clock.skip(3000); // the silent one keeps everybody waiting
+        },
+      },
+    );
     expect(outcomesOf(run)).toEqual([
       'dev-0000 silent',
       'dev-0001 failed',
@@ -160,5 +180,61 @@ describe('a command to a fleet', () => {
       },
     );
     expect(run).toMatchObject({ cancelled: true, waits: [{ device: 'dev-0000' }] });
+  });
+});
+
+describe('devices that share one status topic and do not say who they are', () => {
+  const shared = {
+    audience: { devices: [], groups: [], all: false },
+    commandTopic: parseTopicTemplate('bms/ota/command', ['device']),
+    statusTopic: parseTopicTemplate('bms/ota/status', ['device']),
+  };
+  const warning = /^messages on bms\/ota\/status do not say which device they are from/;
+
+  it('are taken for one, and the result says so', async () => {
+    const { url } = await testBroker();
+    await namelessDevice(url, 7200);
+    const run = await commandFleet(await testClient(url), {}, shared);
+    expect(outcomesOf(run)).toEqual(['bms/ota/status updated']);
+    expect(run.warnings).toEqual([expect.stringMatching(warning)]);
+    expect(run.warnings[0]).toContain('the outcome is that of whoever spoke, one device or many');
+  });
+
+  it('get no verdict when they are seen to be several', async () => {
+    const { url } = await testBroker();
+    for (const uptimeS of [7200, 720_000]) await namelessDevice(url, uptimeS);
+    const run = await commandFleet(await testClient(url), {}, shared);
+    expect(run.waits.map(({ outcome }) => outcome)).toEqual([
+      {
+        kind: 'indistinct',
+        ok: false,
+        reason:
+          'several devices speak on bms/ota/status and do not say who they are (no device_id)',
+      },
+    ]);
+  });
+
+  it('count for none of the devices that a command names', async () => {
+    const { url } = await testBroker();
+    await namelessDevice(url, 7200, 'fleet/d1/ota/command');
+    const { statusTopic } = shared;
+    const audience = { devices: ['d1'], groups: [], all: false };
+    const run = await commandFleet(
+      await testClient(url),
+      { timeoutMs: 300 },
+      { statusTopic, audience },
+    );
+    expect(outcomesOf(run)).toEqual(['d1 silent']);
+    expect(run.warnings[0]).toContain('they count for no device');
+    const all = commandFleet(await testClient(url), {}, { statusTopic });
+    expect(await rejection(all)).toMatchObject({ code: 'usage', message: 'no device is meant' });
+  });
+
+  it('are no matter where they do say it', async () => {
+    const names = { command_topic: 'bms/ota/command', status_topic: 'bms/ota/status' };
+    const { client } = await scene(2, names);
+    const run = await commandFleet(client, {}, shared);
+    expect(outcomesOf(run)).toEqual(['dev-0000 updated', 'dev-0001 updated']);
+    expect(run.warnings).toEqual([]);
   });
 });

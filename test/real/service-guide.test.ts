@@ -38,10 +38,10 @@ afterEach(async () => {
 async function startAsUnit(env: Record<string, string> = {}, port = 0): Promise<ServiceProcess> {
   const line = /^ExecStart=\/usr\/bin\/ota serve (.*)$/m.exec(unit)?.[1] ?? '';
   const words = splitWords(replaceAll(line, [['/var/lib/ota', join(folder, 'data')]]));
+  words.push('--port', String(port));
   const node = await startServiceProcess(words, {
     cwd: folder,
     env: { API_KEY: adminKey, ...env },
-    port,
   });
   running.push(node);
   return node;

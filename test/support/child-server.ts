@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** A server as a process of its own, in a folder of its own. */
@@ -11,6 +11,8 @@ export interface ChildServer {
   output(): string;
   /** Ends the process and starts it again with the same configuration; its files stay. */
   restart(): Promise<void>;
+  /** The same with `kill -9`: the process has no time to save anything. */
+  crash(): Promise<void>;
   /** Ends the process and removes the folder. */
   stop(): Promise<void>;
 }
@@ -46,7 +48,7 @@ process.once('exit', () => {
 
 /** Starts a server and waits until it listens. A program that is missing fails, it does not skip. */
 export async function startChildServer(options: ChildServerOptions): Promise<ChildServer> {
-  const folder = await mkdtemp(join(tmpdir(), `ota-${options.command}-`));
+  const folder = await mkdtemp(join(tmpdir(), `ota-${basename(options.command)}-`));
   const args = await options.configure(folder);
   let output = '';
   let child = await launch().catch(async (error) => {
@@ -77,10 +79,10 @@ export async function startChildServer(options: ChildServerOptions): Promise<Chi
     });
     return started;
   }
-  async function end(): Promise<void> {
+  async function end(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGTERM');
+    child.kill(signal);
     const lastResort = setTimeout(() => child.kill('SIGKILL'), 10_000);
     await ended;
     clearTimeout(lastResort);
@@ -91,6 +93,10 @@ export async function startChildServer(options: ChildServerOptions): Promise<Chi
     output: () => output,
     async restart() {
       await end();
+      child = await launch();
+    },
+    async crash() {
+      await end('SIGKILL');
       child = await launch();
     },
     async stop() {

@@ -8,8 +8,8 @@ import type { Expectation } from '../../tools/core/fleet/wait.ts';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import { type CommandRunOptions, runCommand } from '../../tools/messaging/command-run.ts';
 import { type BrokerOptions, createBroker } from '../../tools/simulator/broker.ts';
-import { type Fleet, type FleetOptions, startFleet } from '../../tools/simulator/fleet.ts';
-import { parseFleetProfile } from '../../tools/simulator/fleet-profile.ts';
+import { type Fleet, type FleetOptions, startFleet } from '../../tools/simulator/fleet/fleet.ts';
+import { parseFleetProfile } from '../../tools/simulator/fleet/profile.ts';
 import { parseBroker } from '../../tools/transports/mqtt/broker-url.ts';
 import {
   type BrokerClient,
@@ -40,6 +40,7 @@ export async function testClient(
     keepaliveSeconds: 60,
     sessionSeconds: 0,
     timeoutMs: 10_000,
+    reconnectMs: 20,
     ...changes,
   };
   const client = await openClient(settings, { signal: never });
@@ -52,7 +53,11 @@ export function testImage(version: string, sizeBytes = 40_000): Uint8Array {
 }
 
 /** An update server in this process: files by name, version.json among them. */
-export async function testUpdateServer(version: string, image = testImage(version)) {
+export async function testUpdateServer(
+  version: string,
+  image = testImage(version),
+  signature?: string,
+) {
   const sha256 = createHash('sha256').update(image).digest('hex');
   const file = buildVersionFile({
     version,
@@ -60,6 +65,7 @@ export async function testUpdateServer(version: string, image = testImage(versio
     forceUpdate: false,
     sizeBytes: image.length,
     sha256,
+    ...(signature === undefined ? {} : { signature }),
   });
   const files = new Map<string, Uint8Array>([
     ['/version.json', Buffer.from(JSON.stringify(file))],
@@ -92,10 +98,39 @@ export async function testFleet(
     now: Date.now,
     random: Math.random,
     signal: never,
+    reconnectMs: 20,
     ...changes,
   });
   onTestFinished(() => fleet.close());
   return fleet;
+}
+
+/** A device of the seed's kind: it says how it is, and never who. */
+export async function namelessDevice(
+  url: string,
+  uptimeS: number,
+  commandTopic = 'bms/ota/command',
+): Promise<void> {
+  const client = await testClient(url);
+  const bootedAtMs = Date.now() - uptimeS * 1000;
+  const say = (status: number, version: string, sinceMs = bootedAtMs) =>
+    client.publish(
+      'bms/ota/status',
+      JSON.stringify({
+        status,
+        current_version: version,
+        uptime_sec: Math.floor((Date.now() - sinceMs) / 1000),
+      }),
+      { qos: 1, retain: true },
+    );
+  const update = async () => {
+    await say(2, '1.0.0');
+    await say(3, '1.0.0');
+    await say(0, '1.1.0', Date.now());
+  };
+  // The test may be over before the last word.
+  await client.subscribe(commandTopic, 1, () => void update().catch(() => {}));
+  await say(0, '1.0.0');
 }
 
 /** Commands all devices of a test fleet and waits for them. */
@@ -121,7 +156,7 @@ export async function commandFleet(
       ...expectation,
     },
     wait: true,
-    discoverMs: 300,
+    discoverMs: 100,
     now: Date.now,
     signal: never,
     notify: () => {},

@@ -16,11 +16,13 @@ export interface RunOptions {
   readonly now?: Date;
   /** Real time, for commands that wait for others. */
   readonly live?: boolean;
+  /** Called when something is written to standard output. */
+  onOutput?(): void;
 }
 
 /** Runs a command line in this process, as `ota <words>` would in `cwd`. */
 export async function runOta(words: readonly string[], options: RunOptions): Promise<Ran> {
-  const stdout = createSink();
+  const stdout = createSink(options.onOutput);
   const stderr = createSink();
   const io: Io = {
     cwd: options.cwd,
@@ -37,11 +39,12 @@ export async function runOta(words: readonly string[], options: RunOptions): Pro
   return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
 }
 
-function createSink(): Output & { text(): string } {
+function createSink(onOutput = () => {}): Output & { text(): string } {
   let written = '';
   return {
     write: (text) => {
       written += text;
+      onOutput();
     },
     isTTY: false,
     columns: 100,

@@ -9,6 +9,8 @@ export interface ServiceProcess {
   readonly pid: number;
   /** Standard output. */
   readonly lines: readonly string[];
+  /** What it was started with. */
+  readonly words: readonly string[];
   /** Everything that it logged. */
   log(): string;
   /** Ends it at once, as a power loss would. */
@@ -20,8 +22,6 @@ export interface ServiceProcess {
 export interface ServiceProcessOptions {
   readonly cwd: string;
   readonly env?: Record<string, string>;
-  /** A free one by default. */
-  readonly port?: number;
   /** What the process is started with, such as `prlimit --fsize=1000000`: it must become the process. */
   readonly wrapper?: readonly string[];
 }
@@ -37,10 +37,10 @@ export async function startServiceProcess(
   words: readonly string[],
   options: ServiceProcessOptions,
 ): Promise<ServiceProcess> {
+  const freePort = words.includes('--port') ? [] : ['--port', '0'];
   const node = [process.execPath, '--import', import.meta.resolve('tsx'), cli];
   const [program = '', ...args] = [...(options.wrapper ?? []), ...node];
-  const port = String(options.port ?? 0);
-  const child = spawn(program, [...args, 'serve', '--port', port, ...words], {
+  const child = spawn(program, [...args, 'serve', ...freePort, ...words], {
     cwd: options.cwd,
     env: { ...process.env, OTA_LOG_LEVEL: 'error', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -65,6 +65,7 @@ export async function startServiceProcess(
     url,
     pid: child.pid ?? 0,
     lines,
+    words,
     log: () => log,
     async kill() {
       await end(child, 'SIGKILL');

@@ -31,6 +31,7 @@ export function renderCommandResult(result: CommandResult): string {
     `${good} of ${count} ${count === 1 ? 'device' : 'devices'} ended well${result.cancelled ? ' (cancelled)' : ''}`,
   ];
   if (result.malformed > 0) lines.push(`${result.malformed} status messages were not understood`);
+  lines.push(...result.warnings.map((text) => `warning: ${text}`));
   return lines.join('\n');
 }
 
@@ -41,6 +42,7 @@ export function commandResultJson(action: string, result: CommandResult): object
     action,
     command_id: result.commandId,
     malformed: result.malformed,
+    warnings: result.warnings,
     devices: result.waits.map(({ device, outcome, last }) => ({
       device,
       ok: outcome?.ok ?? null,

@@ -1,22 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as realSleep } from 'node:timers/promises';
 import { OtaError } from '../core/errors.ts';
 import { type AudienceRequest, chooseDevices, type KnownDevices } from '../core/fleet/audience.ts';
 import { formatCommand } from '../core/fleet/command.ts';
 import type { TopicTemplate } from '../core/fleet/topic-template.ts';
-import {
-  type DeviceWait,
-  type Expectation,
-  expireWait,
-  observeStatus,
-  startDeviceWait,
-} from '../core/fleet/wait.ts';
+import type { DeviceWait, Expectation } from '../core/fleet/wait.ts';
+import type { WaitEvent } from '../core/fleet/wait-list.ts';
 import type { BrokerClient } from '../transports/mqtt/client.ts';
-import { followStatus, type StatusEvent } from './status-feed.ts';
+import { createLedger, type Ledger, type Sleep } from './command-ledger.ts';
+import { followStatus } from './status-feed.ts';
 
 export type CommandEvent =
   | { readonly type: 'sent'; readonly devices: readonly string[] }
-  | { readonly type: 'moved'; readonly wait: DeviceWait }
-  | { readonly type: 'ended'; readonly wait: DeviceWait };
+  | WaitEvent;
 
 export interface CommandRunOptions {
   readonly client: BrokerClient;
@@ -25,12 +20,14 @@ export interface CommandRunOptions {
   readonly qos: 0 | 1 | 2;
   readonly audience: AudienceRequest;
   readonly known: KnownDevices;
-  readonly expectation: Omit<Expectation, 'sentAtMs'>;
+  readonly expectation: Omit<Expectation, 'sentAtMs'> & { readonly commandId: string };
   /** Follow the devices until each has ended. */
   readonly wait: boolean;
   /** Retained states are listened for, before the command goes out, until none has come for so long. */
   readonly discoverMs: number;
   readonly now: () => number;
+  /** Sleeps by the clock of `now`; rejects when the signal is aborted. Default: the real one. */
+  readonly sleep?: Sleep;
   readonly signal: AbortSignal;
   notify(event: CommandEvent): void;
 }
@@ -38,6 +35,8 @@ export interface CommandRunOptions {
 export interface CommandRun {
   readonly waits: readonly DeviceWait[];
   readonly malformed: number;
+  /** What the reader of the outcomes must know. */
+  readonly warnings: readonly string[];
   readonly cancelled: boolean;
 }
 
@@ -48,32 +47,56 @@ export interface CommandRun {
  * @throws OtaError when nobody is meant, or the broker refuses; never because of what a device does
  */
 export async function runCommand(options: CommandRunOptions): Promise<CommandRun> {
-  const { client, commandTopic, now, signal } = options;
-  const ledger = createLedger(options);
+  const { commandTopic, audience, known, signal } = options;
   const perDevice = commandTopic.names.includes('device');
-  if (!perDevice) refuseChoice(options.audience, commandTopic.text);
-  if (options.wait || (perDevice && options.audience.all)) {
-    await followStatus({ client, topic: options.statusTopic, now, handle: ledger.handle });
-    await untilQuiet(options.discoverMs, ledger.heardCount, signal);
-  }
-  const devices = perDevice
-    ? chooseDevices(options.audience, options.known, ledger.heard())
-    : options.known.devices;
+  if (!perDevice) refuseChoice(audience, commandTopic.text);
+  const ledger = ledgerFor(options, perDevice);
+  if (options.wait || (perDevice && audience.all)) await listen(options, ledger);
+  const devices = perDevice ? chooseDevices(audience, known, ledger.heard()) : known.devices;
   const topics = perDevice
     ? devices.map((device) => commandTopic.expand({ device }))
     : [commandTopic.expand({})];
-  const { action, force, commandId, targetVersion } = options.expectation;
-  const command = formatCommand({
-    action,
-    force,
-    commandId,
-    ...(targetVersion === undefined ? {} : { version: targetVersion }),
-  });
   ledger.start(devices);
-  await Promise.all(topics.map((topic) => client.publish(topic, command, { qos: options.qos })));
+  await publish(options, topics);
   options.notify({ type: 'sent', devices: perDevice ? devices : topics });
-  if (options.wait) await ledger.finished();
-  return { waits: ledger.waits(), malformed: ledger.malformed(), cancelled: signal.aborted };
+  if (options.wait) await ledger.finished(signal);
+  return {
+    waits: ledger.waits(),
+    malformed: ledger.malformed(),
+    warnings: ledger.warnings(),
+    cancelled: signal.aborted,
+  };
+}
+
+function ledgerFor(options: CommandRunOptions, perDevice: boolean): Ledger {
+  const { expectation, known, statusTopic, now, notify, sleep = bySystem } = options;
+  return createLedger({
+    expectation,
+    // Where all share one topic and none is listed, whoever answers is taken in.
+    open: !perDevice && known.devices.length === 0,
+    statusTopic: statusTopic.text,
+    now,
+    sleep,
+    notify,
+  });
+}
+
+async function listen(options: CommandRunOptions, ledger: Ledger): Promise<void> {
+  const { client, statusTopic, now, sleep = bySystem, discoverMs, signal } = options;
+  await followStatus({ client, topic: statusTopic, now, handle: ledger.handle });
+  const count = ledger.heardCount;
+  for (let round = 0, before = -1; round < mostQuietWaits && before !== count(); round += 1) {
+    before = count();
+    await sleep(discoverMs, signal).catch(() => {});
+  }
+}
+
+async function publish(options: CommandRunOptions, topics: readonly string[]): Promise<void> {
+  const { client, qos, expectation } = options;
+  const { action, force, commandId, targetVersion } = expectation;
+  const version = targetVersion === undefined ? {} : { version: targetVersion };
+  const command = formatCommand({ action, force, commandId, ...version });
+  await Promise.all(topics.map((topic) => client.publish(topic, command, { qos })));
 }
 
 /** One topic for all reaches all. */
@@ -84,114 +107,7 @@ function refuseChoice({ devices, groups }: AudienceRequest, topic: string): void
   });
 }
 
-interface Ledger {
-  handle(event: StatusEvent): void;
-  /** Devices that have left a state at the broker. */
-  heard(): string[];
-  heardCount(): number;
-  /** From here on, messages may answer the command. */
-  start(devices: readonly string[]): void;
-  finished(): Promise<void>;
-  waits(): DeviceWait[];
-  malformed(): number;
-}
-
-/** Who is waited for, and how far each is. */
-function createLedger(options: CommandRunOptions): Ledger {
-  const { now, notify, signal, statusTopic } = options;
-  const early = new Map<string, StatusEvent & { type: 'status' }>();
-  const waits = new Map<string, DeviceWait>();
-  let expectation: Expectation | undefined;
-  // Where all share one topic and none is listed, whoever answers is taken in.
-  const open = !options.commandTopic.names.includes('device') && options.known.devices.length === 0;
-  let malformed = 0;
-  let heardCount = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let wake = () => {};
-
-  const put = (wait: DeviceWait) => {
-    const before = waits.get(wait.device);
-    waits.set(wait.device, wait);
-    if (wait.outcome !== undefined && before?.outcome === undefined)
-      notify({ type: 'ended', wait });
-    else if (wait.mark !== before?.mark) notify({ type: 'moved', wait });
-  };
-  const observe = (event: StatusEvent & { type: 'status' }) => {
-    if (expectation === undefined) return;
-    if (!waits.has(event.device)) {
-      if (!open) return;
-      waits.delete(anybody);
-      join(event.device, expectation);
-    }
-    const wait = waits.get(event.device);
-    if (wait !== undefined) put(observeStatus(wait, event, expectation));
-  };
-  /** Begins to wait; what was heard before is old news, also when it was not kept by the broker. */
-  const join = (device: string, expected: Expectation) => {
-    const event = early.get(device);
-    const wait = startDeviceWait(device, expected);
-    waits.set(
-      device,
-      event === undefined ? wait : observeStatus(wait, { ...event, retained: true }, expected),
-    );
-  };
-  const allEnded = () => [...waits.values()].every(({ outcome }) => outcome !== undefined);
-  const expire = () => {
-    if (expectation === undefined) return;
-    for (const wait of waits.values()) {
-      const expired = expireWait(wait, now(), expectation);
-      if (expired !== wait) put(expired);
-    }
-  };
-  const anybody = statusTopic.text;
-
-  return {
-    handle(event) {
-      heardCount += 1;
-      if (event.type === 'malformed') {
-        malformed += 1;
-        return;
-      }
-      if (expectation === undefined) {
-        early.set(event.device, event);
-        return;
-      }
-      observe(event);
-      if (allEnded()) wake();
-    },
-    heard: () => [...early.keys()].sort(),
-    heardCount: () => heardCount,
-    start(devices) {
-      expectation = { ...options.expectation, sentAtMs: now() };
-      for (const device of open ? [anybody] : devices) join(device, expectation);
-    },
-    async finished() {
-      const done = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-      signal.addEventListener('abort', wake, { once: true });
-      timer = setInterval(() => {
-        expire();
-        if (allEnded()) wake();
-      }, tickMs);
-      if (!allEnded() && !signal.aborted) await done;
-      clearInterval(timer);
-      signal.removeEventListener('abort', wake);
-    },
-    waits: () => [...waits.values()],
-    malformed: () => malformed,
-  };
-}
-
-/** How exactly a timeout is kept. */
-const tickMs = 50;
-
 /** Devices that talk all the time must not keep the command back for ever. */
 const mostQuietWaits = 20;
 
-async function untilQuiet(ms: number, count: () => number, signal: AbortSignal): Promise<void> {
-  for (let round = 0, before = -1; round < mostQuietWaits && before !== count(); round += 1) {
-    before = count();
-    await sleep(ms, undefined, { signal }).catch(() => undefined);
-  }
-}
+const bySystem: Sleep = (ms, signal) => realSleep(ms, undefined, { signal });

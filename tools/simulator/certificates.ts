@@ -19,8 +19,17 @@ export interface CertificateRequest {
 export interface CertificateAuthority {
   /** Its own certificate as PEM text. */
   readonly ca: string;
-  /** Issues a certificate that serves for servers and clients alike. */
+  /** Issues a certificate that serves for servers and clients alike; those of authorities below the root follow it. */
   issue(request: CertificateRequest): Promise<Certificate>;
+  /** An authority below this one. */
+  createBelow(request: AuthorityRequest): Promise<CertificateAuthority>;
+}
+
+/** By default valid as long as what it stands under. */
+export interface AuthorityRequest {
+  readonly name: string;
+  readonly notBefore?: Date;
+  readonly notAfter?: Date;
 }
 
 const dayMs = 24 * 3600 * 1000;
@@ -40,44 +49,81 @@ export async function createCertificateAuthority(now: Date): Promise<Certificate
     keys,
     ...validity,
     signingAlgorithm: algorithm,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
-        true,
-      ),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
+    extensions: await authorityExtensions(x509, keys),
   });
+  return authorityOf({ x509, name, keys, validity, ca: own.toString('pem'), above: '' });
+}
+
+type X509 = typeof import('@peculiar/x509');
+
+interface Issuer {
+  readonly x509: X509;
+  readonly name: string;
+  readonly keys: webcrypto.CryptoKeyPair;
+  readonly validity: { readonly notBefore: Date; readonly notAfter: Date };
+  readonly ca: string;
+  /** PEM texts that a server presents after its own certificate; the root's is known to clients. */
+  readonly above: string;
+}
+
+function authorityOf(issuer: Issuer): CertificateAuthority {
+  const { x509, name, keys, validity, ca, above } = issuer;
+  const sign = async (
+    subject: string,
+    publicKey: webcrypto.CryptoKey,
+    request: Omit<AuthorityRequest, 'name'>,
+    extensions: import('@peculiar/x509').Extension[],
+  ) => {
+    const certificate = await x509.X509CertificateGenerator.create({
+      subject: [{ CN: [subject] }],
+      issuer: name,
+      publicKey,
+      signingKey: keys.privateKey,
+      signingAlgorithm: algorithm,
+      notBefore: request.notBefore ?? validity.notBefore,
+      notAfter: request.notAfter ?? validity.notAfter,
+      extensions: [
+        ...extensions,
+        await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey),
+      ],
+    });
+    return `${certificate.toString('pem')}\n`;
+  };
   return {
-    ca: own.toString('pem'),
-    async issue({ names, notBefore = validity.notBefore, notAfter = validity.notAfter }) {
+    ca,
+    async issue(request) {
       const leafKeys = await createKeys();
-      const alternatives = names.map((value) => ({
+      const alternatives = request.names.map((value) => ({
         type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const),
         value,
       }));
-      const leaf = await x509.X509CertificateGenerator.create({
-        subject: [{ CN: [names[0] ?? 'nobody'] }],
-        issuer: name,
-        publicKey: leafKeys.publicKey,
-        signingKey: keys.privateKey,
-        signingAlgorithm: algorithm,
-        notBefore,
-        notAfter,
-        extensions: [
-          new x509.BasicConstraintsExtension(false, undefined, true),
-          new x509.SubjectAlternativeNameExtension(alternatives),
-          await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey),
-        ],
-      });
-      return { cert: leaf.toString('pem'), key: await exportKey(leafKeys.privateKey) };
+      const leaf = await sign(request.names[0] ?? 'nobody', leafKeys.publicKey, request, [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.SubjectAlternativeNameExtension(alternatives),
+      ]);
+      return { cert: `${leaf}${above}`, key: await exportKey(leafKeys.privateKey) };
+    },
+    async createBelow(request) {
+      const keysBelow = await createKeys();
+      const extensions = await authorityExtensions(x509, keysBelow);
+      const own = await sign(request.name, keysBelow.publicKey, request, extensions);
+      const below = { name: `CN=${request.name}`, keys: keysBelow, ca: own };
+      return authorityOf({ ...issuer, ...below, above: `${own}${above}` });
     },
   };
 }
 
+async function authorityExtensions(x509: X509, keys: webcrypto.CryptoKeyPair) {
+  const { keyCertSign, cRLSign } = x509.KeyUsageFlags;
+  return [
+    new x509.BasicConstraintsExtension(true, undefined, true),
+    new x509.KeyUsagesExtension(keyCertSign | cRLSign, true),
+    await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+  ];
+}
+
 /** The package needs the metadata polyfill to be there before it. */
-async function loadX509(): Promise<typeof import('@peculiar/x509')> {
+async function loadX509(): Promise<X509> {
   await import('reflect-metadata');
   return await import('@peculiar/x509');
 }

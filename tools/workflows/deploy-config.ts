@@ -10,8 +10,13 @@ import {
 import { mergeSettings, type Settings } from '../core/release/channel.ts';
 import type { Variables } from '../core/release/placeholders.ts';
 import { parseBroker } from '../transports/mqtt/broker-url.ts';
-import { type BrokerClient, type ClientContext, openClient } from '../transports/mqtt/client.ts';
-import { readTlsFiles } from '../transports/tls-files.ts';
+import {
+  type BrokerClient,
+  type ClientContext,
+  type ClientSettings,
+  openClient,
+} from '../transports/mqtt/client.ts';
+import { readTlsFiles, type TlsFiles } from '../transports/tls-files.ts';
 import { readJsonFile } from '../workspace/json-file.ts';
 import { writeJsonFile } from '../workspace/json-write.ts';
 
@@ -66,34 +71,44 @@ export async function createDeployConfig(path: string): Promise<void> {
 
 /** Connects to the broker of a configuration. @throws OtaError as `openClient` does */
 export async function openConfiguredClient(
-  { config, folder }: LoadedConfig,
+  loaded: LoadedConfig,
   context: ClientContext & { readonly random: () => number; readonly sessionSeconds?: number },
 ): Promise<BrokerClient> {
-  const { mqtt } = config;
-  const broker = parseBroker(brokerUrl(config));
-  const { ca, cert, key } = mqtt;
-  const tls = {
+  const access = await brokerAccess(loaded, context.random);
+  return await openClient({ ...access, sessionSeconds: context.sessionSeconds ?? 0 }, context);
+}
+
+/** How the broker of a configuration is reached. @throws OtaError `channel-invalid`, `tls-file-unreadable` */
+export async function brokerAccess(
+  loaded: LoadedConfig,
+  random: () => number,
+): Promise<Omit<ClientSettings, 'sessionSeconds'>> {
+  const { mqtt } = loaded.config;
+  const broker = parseBroker(brokerUrl(loaded.config));
+  const username = mqtt.username === '' ? broker.username : mqtt.username;
+  const password = mqtt.password === '' ? broker.password : mqtt.password;
+  const suffix = Math.floor(random() * 36 ** 8).toString(36);
+  return {
+    broker,
+    tls: broker.tls ? await readBrokerTls(loaded) : {},
+    insecure: mqtt.insecure,
+    clientId: mqtt.client_id ?? `ota-${suffix.padStart(8, '0')}`,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    keepaliveSeconds: mqtt.keepalive,
+    timeoutMs: Math.max(connectMs, mqtt.timeout * 500), // seed 002: max(10 s, timeout / 2)
+  };
+}
+
+/** What is shown to the broker, and which authorities are trusted. @throws OtaError `tls-file-unreadable` */
+export async function readBrokerTls({ config, folder }: LoadedConfig): Promise<TlsFiles> {
+  const { ca, cert, key } = config.mqtt;
+  const settings = {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
   };
-  const username = mqtt.username === '' ? broker.username : mqtt.username;
-  const password = mqtt.password === '' ? broker.password : mqtt.password;
-  const suffix = Math.floor(context.random() * 36 ** 8).toString(36);
-  return await openClient(
-    {
-      broker,
-      tls: broker.tls ? await readTlsFiles(tls, folder) : {},
-      insecure: mqtt.insecure,
-      clientId: mqtt.client_id ?? `ota-${suffix.padStart(8, '0')}`,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      keepaliveSeconds: mqtt.keepalive,
-      sessionSeconds: context.sessionSeconds ?? 0,
-      timeoutMs: Math.max(connectMs, mqtt.timeout * 500), // seed 002: max(10 s, timeout / 2)
-    },
-    context,
-  );
+  return await readTlsFiles(settings, folder);
 }
 
 const connectMs = 10_000;

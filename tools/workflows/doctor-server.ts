@@ -1,120 +1,141 @@
-import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
-import {
-  checkFirmwareAnswer,
-  checkRangeAnswer,
-  failed,
-  type HealthCheck,
-  ok,
-} from '../core/fleet/check.ts';
+import { cancelledError } from '../core/errors.ts';
+import { failed, ok, warning } from '../core/fleet/check.ts';
+import { checkFirmwareAnswer, checkRangeAnswer } from '../core/fleet/firmware-answer.ts';
+import { checkAlias, checkFirmware, checkOffered } from '../core/fleet/published-firmware.ts';
 import { parseVersionFile, type VersionFile } from '../core/fleet/version-file.ts';
-import { createGetter, type Getter } from '../transports/https/get.ts';
+import type { ArtifactFacts } from '../core/release/delivery.ts';
+import {
+  createGetter,
+  type GetOptions,
+  type Getter,
+  type GotFile,
+} from '../transports/https/get.ts';
 import { toNetworkFailure } from '../transports/network-failure.ts';
 import { readTlsFiles } from '../transports/tls-files.ts';
 import type { DoctorOptions } from './doctor.ts';
-import { checkCertificate, fromError } from './doctor-checks.ts';
-
-type Add = (...found: readonly HealthCheck[]) => void;
+import { checkCertificates } from './doctor-certificate.ts';
+import { type Add, fromError } from './doctor-report.ts';
 
 /** More than any ESP chip has flash for. */
 const largestBytes = 128 * 1024 * 1024;
 
 /** Looks at the update server as a device would: version.json, the firmware, a part of it. */
-export async function checkUpdateServer(options: DoctorOptions, add: Add): Promise<void> {
-  const { server } = options.loaded.config;
-  const base = server.base_url.includes('://') ? server.base_url : `http://${server.base_url}`;
-  if (!URL.canParse(base) || new URL(base).hostname === 'your-nas-ip') {
-    add({
-      name: 'update server',
-      status: 'warning',
-      message: 'not looked at: server.base_url names no host',
-      remedy: 'Set server.base_url to the URL of the folder with version.json.',
-    });
-    return;
-  }
-  const url = new URL(base);
-  if (url.protocol === 'https:') {
-    const port = url.port === '' ? 443 : Number(url.port);
-    add(await checkCertificate('server certificate', { host: url.hostname, port }, options.now()));
-  }
-  const { ca } = await readTlsFiles(
-    server.ca === undefined ? {} : { ca: server.ca },
-    options.loaded.folder,
-  );
-  const getter = await createGetter({
-    ...(ca === undefined ? {} : { ca }),
-    verify: server.verify_ssl,
-    largestBytes,
-  });
-  try {
-    await examineFiles(options, base.replace(/\/+$/, ''), getter, add);
-  } finally {
-    await getter.close();
-  }
-}
-
-async function examineFiles(
+export async function examineUpdateServer(
   options: DoctorOptions,
-  base: string,
-  getter: Getter,
+  images: readonly ArtifactFacts[],
   add: Add,
 ): Promise<void> {
   const { server } = options.loaded.config;
-  const versionUrl = `${base}/${posix.basename(server.version_path)}`;
-  let file: VersionFile;
-  try {
-    const answer = await getter.get(versionUrl, options.signal);
-    if (answer.status !== 200) {
-      add(
-        failed(
-          'version.json',
-          `${versionUrl} answers with ${answer.status}`,
-          'Run `ota publish`, or correct server.base_url.',
-        ),
-      );
-      return;
-    }
-    file = parseVersionFile(answer.body.toString(), versionUrl);
-    add(ok('version.json', `${file.version} at ${versionUrl}`));
-  } catch (error) {
-    add(fromError('version.json', asNetworkFailure(error, versionUrl)));
+  const base = server.base_url.includes('://') ? server.base_url : `http://${server.base_url}`;
+  if (!URL.canParse(base) || new URL(base).hostname === 'your-nas-ip') {
+    const message = 'not looked at: server.base_url names no host';
+    const remedy = 'Set server.base_url to the URL of the folder with version.json.';
+    add(warning('update server', message, remedy));
     return;
   }
-  const firmwareUrl = `${base}/${file.file ?? posix.basename(server.firmware_path)}`;
   try {
-    const answer = await getter.get(firmwareUrl, options.signal);
-    if (answer.status !== 200) {
-      add(failed('firmware', `${firmwareUrl} answers with ${answer.status}`, 'Run `ota publish`.'));
-      return;
+    const tls = await readServerTls(options);
+    await examineCertificates(options, new URL(base), tls, add);
+    const getter = await createGetter({ ...tls, verify: server.verify_ssl, largestBytes });
+    try {
+      await examineFiles({ options, base: base.replace(/\/+$/, ''), getter, add }, images);
+    } finally {
+      await getter.close();
     }
-    add(checkAgainst(file, answer.body));
-    add(...checkFirmwareAnswer(answer, answer.body.length));
-    const last = Math.min(answer.body.length, 1024) - 1;
-    const first = Math.min(16, last);
-    const range = await getter.get(firmwareUrl, options.signal, `bytes=${first}-${last}`);
-    add(checkRangeAnswer(range, range.body, answer.body.subarray(first, last + 1)));
   } catch (error) {
-    add(fromError('firmware', asNetworkFailure(error, firmwareUrl)));
+    add(fromError('update server', error));
   }
 }
 
-/** version.json and the firmware must tell of the same bytes. */
-function checkAgainst(file: VersionFile, body: Buffer): HealthCheck {
-  const name = 'firmware';
-  const remedy = 'Run `ota publish`: it writes both, in the right order.';
-  if (file.size === undefined || file.sha256 === undefined) {
-    const message = 'version.json says neither size nor sha256: devices cannot check what they got';
-    return { name, status: 'warning', message, remedy };
-  }
-  if (file.size !== body.length) {
-    return failed(name, `has ${body.length} bytes, version.json says ${file.size}`, remedy);
-  }
-  const sha256 = createHash('sha256').update(body).digest('hex');
-  return sha256 === file.sha256.toLowerCase()
-    ? ok(name, `${body.length} bytes, SHA-256 as version.json says`)
-    : failed(name, `has SHA-256 ${sha256}, version.json says ${file.sha256}`, remedy);
+async function readServerTls({ loaded }: DoctorOptions) {
+  const { ca } = loaded.config.server;
+  return await readTlsFiles(ca === undefined ? {} : { ca }, loaded.folder);
 }
 
-function asNetworkFailure(error: unknown, url: string): unknown {
-  return toNetworkFailure(error, new URL(url).host);
+async function examineCertificates(
+  { now, signal }: DoctorOptions,
+  url: URL,
+  tls: { readonly ca?: string },
+  add: Add,
+): Promise<void> {
+  if (url.protocol !== 'https:') return;
+  const port = url.port === '' ? 443 : Number(url.port);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  add(await checkCertificates('server certificate', { host, port, tls, now: now(), signal }));
+}
+
+interface Look {
+  readonly options: DoctorOptions;
+  readonly base: string;
+  readonly getter: Getter;
+  readonly add: Add;
+}
+
+async function examineFiles(look: Look, images: readonly ArtifactFacts[]): Promise<void> {
+  const { options, base, add } = look;
+  const { server } = options.loaded.config;
+  const file = await examineVersionFile(look, `${base}/${posix.basename(server.version_path)}`);
+  if (file === undefined) return;
+  const alias = posix.basename(server.firmware_path);
+  const named = file.file ?? alias;
+  const answer = await fetchFile(look, 'firmware', `${base}/${named}`);
+  if (answer === undefined) return;
+  add(checkFirmware(file, answer.body));
+  if (named !== alias) {
+    const other = await fetchFile(look, alias, `${base}/${alias}`);
+    if (other !== undefined) add(checkAlias(alias, other.body, answer.body));
+  }
+  const forGzip = await request(look, 'firmware', `${base}/${named}`, { headersForGzip: true });
+  add(...checkFirmwareAnswer(answer, answer.body.length, forGzip));
+  await examineRange(look, `${base}/${named}`, answer);
+  const offered = checkOffered(images, file, answer.body);
+  if (offered !== undefined) add(offered);
+}
+
+async function examineVersionFile(look: Look, url: string): Promise<VersionFile | undefined> {
+  const name = 'version.json';
+  const answer = await fetchFile(look, name, url);
+  if (answer === undefined) return;
+  try {
+    const file = parseVersionFile(answer.body.toString(), url);
+    look.add(ok(name, `${file.version} at ${url}`));
+    return file;
+  } catch (error) {
+    look.add(fromError(name, error));
+    return;
+  }
+}
+
+async function examineRange(look: Look, url: string, whole: GotFile): Promise<void> {
+  const last = Math.min(whole.body.length, 1024) - 1;
+  const first = Math.min(16, last);
+  if (last < 0) return;
+  const part = await request(look, 'Range', url, { range: `bytes=${first}-${last}` });
+  if (part === undefined) return;
+  const asked = { first, last, bytes: whole.body, etag: whole.headers.etag };
+  look.add(checkRangeAnswer(part, part.body, asked));
+}
+
+async function fetchFile(look: Look, name: string, url: string): Promise<GotFile | undefined> {
+  const answer = await request(look, name, url);
+  if (answer === undefined || answer.status === 200) return answer;
+  const remedy = 'Run `ota publish`, or correct server.base_url.';
+  look.add(failed(name, `${url} answers with ${answer.status}`, remedy));
+  return;
+}
+
+async function request(
+  { getter, options, add }: Look,
+  name: string,
+  url: string,
+  how?: GetOptions,
+): Promise<GotFile | undefined> {
+  try {
+    return await getter.get(url, options.signal, how);
+  } catch (error) {
+    if (options.signal.aborted) throw cancelledError();
+    add(fromError(name, toNetworkFailure(error, new URL(url).host)));
+    return;
+  }
 }

@@ -36,6 +36,15 @@ describe('the manifest of a chunked push', () => {
     expect(manifestOf(Buffer.alloc(1000), 512).transfer_id).not.toBe(manifest.transfer_id);
   });
 
+  it('carries the signature of a signed release, and is another transfer with it', () => {
+    const { size: sizeBytes, ...rest } = manifest;
+    const facts = { ...rest, sizeBytes, chunkBytes: 256 };
+    const signed = buildPushManifest({ ...facts, signature: 'c2lnbmF0dXJl' });
+    expect(parsePushManifest(json(signed))).toMatchObject({ signature: 'c2lnbmF0dXJl' });
+    expect(signed.transfer_id).not.toBe(manifest.transfer_id);
+    expect(parsePushManifest(json({ ...manifest, signature: 'no base64' }))).toMatch(/^signature:/);
+  });
+
   it.each([
     [{ chunk_count: 5 }, 'chunk_count: must be 4 for these sizes, is 5'],
     [{ size: 0 }, 'size: must be >= 1, is 0'],
@@ -89,9 +98,12 @@ describe('a request for chunks', () => {
 });
 
 describe('the end message', () => {
-  it('names the transfer', () => {
+  it('names the transfer and the round', () => {
     const manifest = manifestOf(Buffer.alloc(10));
-    expect(parsePushEnd(Buffer.from(formatPushEnd(manifest, 2)))).toBe(manifest.transfer_id);
+    expect(parsePushEnd(Buffer.from(formatPushEnd(manifest, 2)))).toEqual({
+      transferId: manifest.transfer_id,
+      round: 2,
+    });
     expect(parsePushEnd(Buffer.from('null'))).toBeUndefined();
     expect(parsePushEnd(Buffer.from('{'))).toBeUndefined();
   });
@@ -114,6 +126,17 @@ describe('a publisher', () => {
     expect(drain(publisher).sort()).toEqual([1, 2, 3]);
     expect(publisher.hasWork).toBe(false);
     expect(publisher.sentChunks).toBe(7);
+  });
+
+  it('that goes on sends what is asked for, or everything when nobody asks', () => {
+    const publisher = createPushPublisher(manifest, []);
+    publisher.clear();
+    expect(publisher.hasWork).toBe(false);
+    const ask = { transfer_id: manifest.transfer_id, state: 'missing' as const };
+    publisher.receive({ ...ask, device_id: 'a', missing: [[2, 2]] });
+    expect(drain(publisher)).toEqual([2]);
+    publisher.fill();
+    expect(drain(publisher).sort()).toEqual([0, 1, 2, 3]);
   });
 
   it('ignores requests of another transfer', () => {

@@ -26,13 +26,14 @@ export const pushLimits = {
 /** What is going to be sent. */
 export interface PushManifest {
   readonly protocol: 'ota-chunks/1';
-  /** 16 hexadecimal digits; the same content in the same chunks has the same id. */
+  /** 16 hexadecimal digits; the same content in the same chunks with the same signature has the same id. */
   readonly transfer_id: string;
   readonly version: string;
   readonly size: number;
   readonly sha256: string;
   readonly chunk_size: number;
   readonly chunk_count: number;
+  /** Base64 of the signature over the firmware; only of a signed release. */
   readonly signature?: string;
 }
 
@@ -65,10 +66,11 @@ const checkRequest = defineSchema(requestSchema);
 
 export function buildPushManifest(facts: PushFacts): PushManifest {
   const { version, sizeBytes, sha256, chunkBytes, signature } = facts;
-  const identity = `${sha256}:${version}:${chunkBytes}`;
+  // A device that refused the transfer without a signature takes it for another one with it.
+  const identity = [sha256, version, chunkBytes, ...(signature === undefined ? [] : [signature])];
   return {
     protocol: 'ota-chunks/1',
-    transfer_id: createHash('sha256').update(identity).digest('hex').slice(0, 16),
+    transfer_id: createHash('sha256').update(identity.join(':')).digest('hex').slice(0, 16),
     version,
     size: sizeBytes,
     sha256,
@@ -127,10 +129,18 @@ export function formatPushEnd(manifest: PushManifest, round: number): string {
   return JSON.stringify({ transfer_id: manifest.transfer_id, round });
 }
 
-/** The transfer that an end message is about. */
-export function parsePushEnd(payload: Uint8Array): string | undefined {
-  const id = (parseJson(payload) as { transfer_id?: unknown } | null | undefined)?.transfer_id;
-  return typeof id === 'string' ? id : undefined;
+/** Which transfer an end message is about. Round 0 asks before anything is sent. */
+export interface PushEnd {
+  readonly transferId: string;
+  readonly round: number;
+}
+
+/** Reads an end message; `undefined` when it is none. */
+export function parsePushEnd(payload: Uint8Array): PushEnd | undefined {
+  const value = parseJson(payload) as { transfer_id?: unknown; round?: unknown } | null | undefined;
+  const { transfer_id: transferId, round } = value ?? {};
+  if (typeof transferId !== 'string') return;
+  return { transferId, round: typeof round === 'number' ? round : 1 };
 }
 
 function parseJson(payload: Uint8Array): unknown {

@@ -20,19 +20,28 @@ export function parsePublishTarget(text: string): PublishTarget {
   const remote = /^((?:[^/:@\s]+@)?(?:\[[0-9a-f:.]+\]|[^/:@\s[\]]{2,})):(.*)$/is.exec(text);
   if (remote === null) {
     if (text === '') throw refused(text, 'is empty');
+    if (/^[^/\\]{2,}:/.test(text)) throw refused(text, 'is no host that ssh could reach');
     return { kind: 'folder', path: text };
   }
   const [, host = '', path = ''] = remote;
   // OpenSSH would take such a host for an option.
   if (host.startsWith('-') || host.includes('@-'))
     throw refused(text, 'has a host that starts with -');
-  if (/[\p{Cc}]/u.test(path)) throw refused(text, 'holds a control character');
-  return { kind: 'ssh', host, path: path === '' ? '.' : path };
+  return { kind: 'ssh', host, path: remoteFolder(path) };
 }
 
-/** One word of a POSIX shell, whatever it holds. */
-export function quoteForShell(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
+/**
+ * A folder on a server, in a form that every program there takes for the same: relative ones start at the home
+ * folder, `~/` says so, too, and none looks like an option.
+ *
+ * @throws OtaError `usage`
+ */
+export function remoteFolder(path: string): string {
+  if (/[\p{Cc}]/u.test(path)) throw refused(path, 'holds a control character');
+  if (/^~[^/]/.test(path)) throw refused(path, 'is in the home folder of another user');
+  const fromHome = path.replace(/^~\/*/, '');
+  if (fromHome === '') return '.';
+  return /^[-~]/.test(fromHome) ? `./${fromHome}` : fromHome;
 }
 
 /** One file of a publication, in the order in which they take their names. */
@@ -50,30 +59,8 @@ export function planPublishFiles(firmware: string, alias: string, version: strin
   ];
 }
 
-/**
- * What the server runs when all files are there under temporary names: checks them, then gives them their names,
- * version.json last. A name that exists is replaced in one step (rename(2)).
- */
-export function remotePublishScript(
-  files: readonly { readonly temporary: string; readonly path: string; readonly sha256: string }[],
-): string {
-  const lines = ['set -e'];
-  for (const { temporary, path, sha256 } of files) {
-    const file = quoteForShell(temporary);
-    lines.push(
-      `test ! -d ${quoteForShell(path)}`,
-      `if command -v sha256sum >/dev/null 2>&1; then test "$(sha256sum < ${file} | cut -c1-64)" = ${sha256}; fi`,
-      `chmod 644 ${file}`,
-    );
-  }
-  for (const { temporary, path } of files) {
-    lines.push(`mv -f ${quoteForShell(temporary)} ${quoteForShell(path)}`);
-  }
-  return lines.join('\n');
-}
-
 function refused(text: string, why: string): OtaError {
   return new OtaError('usage', `the target ${JSON.stringify(text)} ${why}`, {
-    hint: 'Give a folder, user@host:folder, or an https URL.',
+    hint: 'Give a folder (./a:b when it holds a colon), user@host:folder, or an https URL.',
   });
 }

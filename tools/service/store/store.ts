@@ -1,4 +1,5 @@
 import { type CatalogStore, createCatalogStore } from './catalog-store.ts';
+import type { Claims } from './claims.ts';
 import { type Database, databaseFailed, isDatabaseFailure, openDatabase } from './database.ts';
 import { createFleetStore, type FleetStore } from './fleet-store.ts';
 import { createHistoryStore, type HistoryStore } from './history-store.ts';
@@ -9,6 +10,7 @@ export interface Store {
   readonly fleet: FleetStore;
   readonly catalog: CatalogStore;
   readonly history: HistoryStore;
+  readonly claims: Claims;
   /** Calls back when some node changed the catalog. */
   listen(changed: () => void): Promise<void>;
   close(): Promise<void>;
@@ -31,6 +33,7 @@ export function createStore(database: Database): Store {
     fleet: createFleetStore(database),
     catalog: guarded(createCatalogStore(database)),
     history: guarded(createHistoryStore(database.db)),
+    claims: database.claims,
     listen: database.listen,
     close: database.close,
   };

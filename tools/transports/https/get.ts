@@ -1,8 +1,14 @@
-/** A GET, as a device makes it. */
+/** Requests as a device makes them, which takes no compression. */
 export interface Getter {
-  /** @param range a Range header (RFC 9110 §14.2) */
-  get(url: string, signal: AbortSignal, range?: string): Promise<GotFile>;
+  get(url: string, signal: AbortSignal, options?: GetOptions): Promise<GotFile>;
   close(): Promise<void>;
+}
+
+export interface GetOptions {
+  /** A Range header (RFC 9110 §14.2). */
+  readonly range?: string;
+  /** Asks for the headers alone (§9.3.2), as one that takes gzip. */
+  readonly headersForGzip?: boolean;
 }
 
 export interface GotFile {
@@ -31,12 +37,15 @@ export async function createGetter(options: GetterOptions): Promise<Getter> {
     bodyTimeout: silenceMs,
   });
   return {
-    async get(url, signal, range) {
+    async get(url, signal, { range, headersForGzip = false } = {}) {
       const answer = await request(url, {
         dispatcher: agent,
         signal,
-        // What a proxy would compress for a browser, it must not compress for a device.
-        headers: { 'accept-encoding': 'gzip', ...(range === undefined ? {} : { range }) },
+        method: headersForGzip ? 'HEAD' : 'GET',
+        headers: {
+          ...(headersForGzip ? { 'accept-encoding': 'gzip' } : {}),
+          ...(range === undefined ? {} : { range }),
+        },
       });
       const pieces: Buffer[] = [];
       let size = 0;

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { IClientOptions, MqttClient } from 'mqtt';
+import type { IClientOptions, IPublishPacket, MqttClient } from 'mqtt';
 import { cancelledError, OtaError } from '../../core/errors.ts';
 import type { TlsFiles } from '../tls-files.ts';
 import { type Broker, peerOf } from './broker-url.ts';
@@ -28,6 +28,8 @@ export interface ClientSettings {
   readonly sessionSeconds: number;
   /** How long the first connection may take. */
   readonly timeoutMs: number;
+  /** After so long a broken connection is made again; default 1 s. */
+  readonly reconnectMs?: number;
 }
 
 export interface ClientContext {
@@ -47,6 +49,8 @@ export interface IncomingMessage {
 export interface PublishOptions {
   readonly qos: 0 | 1 | 2;
   readonly retain?: boolean;
+  /** Sent over MQTT 5 only. */
+  readonly properties?: IPublishPacket['properties'];
 }
 
 /** What the broker allows (MQTT 5 §3.2.2.3); one that speaks 3.1.1 does not say. */
@@ -133,7 +137,7 @@ function clientOptions(settings: ClientSettings, version: 4 | 5): IClientOptions
     ...(version === 5 ? { properties: { sessionExpiryInterval: sessionSeconds } } : {}),
     // Ours ends the first attempt, with words.
     connectTimeout: settings.timeoutMs + 1000,
-    reconnectPeriod: reconnectMs,
+    reconnectPeriod: settings.reconnectMs ?? reconnectMs,
     reconnectOnConnackError: true,
     resubscribe: true,
   };
@@ -194,9 +198,10 @@ function createClient(client: MqttClient, established: Established): BrokerClien
     version,
     limits,
     async publish(topic, payload, options) {
-      const { qos, retain = false } = options;
+      const { qos, retain = false, properties } = options;
+      const described = version === 5 && properties !== undefined ? { properties } : {};
       const bytes = typeof payload === 'string' ? payload : bufferOf(payload);
-      await cancellable(client.publishAsync(topic, bytes, { qos, retain })).catch(
+      await cancellable(client.publishAsync(topic, bytes, { qos, retain, ...described })).catch(
         (error: unknown) => Promise.reject(explain(error, peer, `the message to ${topic}`)),
       );
     },

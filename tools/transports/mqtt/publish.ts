@@ -94,6 +94,16 @@ export async function awaitAcknowledgement(
   }
 }
 
+/** Waits for PUBREC, and leaves it at that. */
+export async function awaitReceived(
+  context: PublishContext,
+  message: Message,
+  packetId: number,
+): Promise<void> {
+  context.deadline.touch(message.sizeBytes, 'waiting for the acknowledgement');
+  await receiveAnswer(context, message, packetId, 'pubrec');
+}
+
 async function receiveAnswer(
   { link, peer }: PublishContext,
   { topic }: Message,

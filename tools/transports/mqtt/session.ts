@@ -6,6 +6,7 @@ import { createLink, type Link, type LinkOptions, unexpectedPacket } from './lin
 import {
   type Acknowledgement,
   awaitAcknowledgement,
+  awaitReceived,
   type Limits,
   type Message,
   sendMessage,
@@ -27,6 +28,8 @@ export interface MqttSession {
    * are checked before a byte of it is sent.
    */
   publish(message: Message, onSent: (bytes: number) => void): Promise<Acknowledgement>;
+  /** Sends a message with QoS 2 that is never released: the broker says whether it would take it. */
+  probe(message: Message): Promise<void>;
   /** Takes leave. After QoS 0, waits until the broker hangs up: it has read everything then. */
   end(): Promise<void>;
   /** Drops the connection, if it still stands. */
@@ -124,6 +127,11 @@ function createSession(
       await sendMessage(context, message, packetId, onSent);
       sendingMessage = false;
       return await awaitAcknowledgement(context, message, packetId);
+    },
+    async probe(message) {
+      packetId += 1;
+      await sendMessage(context, message, packetId, () => {});
+      await awaitReceived(context, message, packetId);
     },
     async end() {
       deadline.touch(0, 'hanging up');
