@@ -199,6 +199,7 @@ function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error, request.routeOptions.config.seed === true);
     if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
+    reply.header('cache-control', 'no-store');
     if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
     if (problem.status === 503) reply.header('retry-after', '5');
     if (request.retryAfterS !== undefined) reply.header('retry-after', request.retryAfterS);
