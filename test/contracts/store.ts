@@ -101,6 +101,31 @@ export function storeContract(name: string, makeUrl: () => Promise<string>): voi
       ]);
     });
 
+    it('keeps how long a device had been up, and forgets it with a step that does not say', async () => {
+      const catalog = await withRollout();
+      const uptime = async () =>
+        (await store.fleet.read(['d1'])).records.get('d1')?.attempt?.uptimeMs;
+      await store.fleet.change([aCheck('d1', '1.0.0', catalog, 1)]);
+      await store.fleet.change([aReport('d1', 'downloading', catalog, 2, 123_456_789_012)]);
+      expect(await uptime()).toBe(123_456_789_012);
+      await store.fleet.change([aReport('d1', 'installing', catalog, 3)]);
+      expect(await uptime()).toBeUndefined();
+    });
+
+    it('gives a name to one at a time', async () => {
+      expect(await store.claims.take('a')).toBe(true);
+      expect(await store.claims.take('a')).toBe(false);
+      expect(await store.claims.take('b')).toBe(true);
+      await store.claims.giveBack('a');
+      expect(await store.claims.take('a')).toBe(true);
+    });
+
+    it('raises a shared number, and never lowers it', async () => {
+      expect(await store.history.raise('n', 0)).toBe(0);
+      expect(await store.history.raise('n', 3)).toBe(3);
+      expect(await store.history.raise('n', 2)).toBe(3);
+    });
+
     it('tells what became of updates from their transitions, in the words of seed 003', async () => {
       const catalog = await withRollout();
       const change = (decision: Parameters<Store['fleet']['change']>[0][number]) =>

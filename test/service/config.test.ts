@@ -39,6 +39,41 @@ describe('the settings of the service', () => {
     expect(parseServiceConfig('/', {}, { API_KEY: '' }, undefined).settings.apiKey).toBeUndefined();
   });
 
+  it('know a broker, with the topics of both kinds of devices', () => {
+    const env = { OTA_MQTT_BROKER: 'mqtts://b', OTA_MQTT_PASSWORD: 'pw', OTA_MQTT_CA: 'ca.pem' };
+    const { mqtt } = parseServiceConfig('/srv', { mqtt_username: 'ota' }, env, undefined);
+    expect(mqtt).toEqual({
+      broker: 'mqtts://b',
+      username: 'ota',
+      password: 'pw',
+      passwordFile: undefined,
+      tls: { ca: '/srv/ca.pem' },
+      statusTopics: ['bms/ota/status', 'fleet/{device}/ota/status'],
+      edgeTopic: 'paku/edge/{device}',
+      group: undefined,
+    });
+    expect(parseServiceConfig('/srv', {}, {}, undefined).mqtt).toBeUndefined();
+  });
+
+  it('take topics from the file, a list from the environment, and none for an empty one', () => {
+    const file = { mqtt_broker: 'b', mqtt_status_topic: ['x/{device}'], mqtt_edge_topic: '' };
+    expect(parseServiceConfig('/', {}, {}, file).mqtt).toMatchObject({
+      statusTopics: ['x/{device}'],
+      edgeTopic: undefined,
+    });
+    const env = { OTA_MQTT_STATUS_TOPIC: 'y/{device}, z' };
+    expect(parseServiceConfig('/', {}, env, file).mqtt?.statusTopics).toEqual(['y/{device}', 'z']);
+  });
+
+  it.each([
+    [{ mqtt_username: 'ota' }],
+    [{ mqtt_broker: 'b', mqtt_cert: 'c.pem' }],
+    [{ mqtt_broker: 'b', mqtt_group: 'a/b' }],
+  ])('make no sense with %o', (flags) => {
+    const wrong = () => parseServiceConfig('/', flags, {}, undefined);
+    expect(wrong).toThrowError(expect.objectContaining({ code: 'service-config-invalid' }));
+  });
+
   it.each([
     ['tls_client_ca', 'ca.pem'],
     ['trusted_proxies', ['proxy.example.com']],

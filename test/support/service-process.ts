@@ -9,6 +9,8 @@ export interface ServiceProcess {
   readonly pid: number;
   /** Standard output. */
   readonly lines: readonly string[];
+  /** What it was started with. */
+  readonly words: readonly string[];
   /** Everything that it logged. */
   log(): string;
   /** Ends it at once, as a power loss would. */
@@ -35,9 +37,10 @@ export async function startServiceProcess(
   words: readonly string[],
   options: ServiceProcessOptions,
 ): Promise<ServiceProcess> {
+  const freePort = words.includes('--port') ? [] : ['--port', '0'];
   const node = [process.execPath, '--import', import.meta.resolve('tsx'), cli];
   const [program = '', ...args] = [...(options.wrapper ?? []), ...node];
-  const child = spawn(program, [...args, 'serve', '--port', '0', ...words], {
+  const child = spawn(program, [...args, 'serve', ...freePort, ...words], {
     cwd: options.cwd,
     env: { ...process.env, OTA_LOG_LEVEL: 'error', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -62,6 +65,7 @@ export async function startServiceProcess(
     url,
     pid: child.pid ?? 0,
     lines,
+    words,
     log: () => log,
     async kill() {
       await end(child, 'SIGKILL');

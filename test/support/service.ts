@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { StatusFeed, StatusFeedParts } from '../../tools/core/fleet/status-intake.ts';
 import { createApp, type Patience } from '../../tools/service/app.ts';
 import type { ArtifactStore } from '../../tools/service/artifacts/artifact-store.ts';
 import { createDiskStore } from '../../tools/service/artifacts/disk-store.ts';
@@ -23,6 +24,9 @@ export interface ServiceOptions {
   readonly artifacts?: ArtifactStore;
   readonly folder?: string;
   readonly now?: () => number;
+  /** Default: a free one. */
+  readonly port?: number;
+  readonly openFeed?: (parts: StatusFeedParts) => StatusFeed;
   readonly patience?: Patience;
 }
 
@@ -39,10 +43,16 @@ export async function startService(options: ServiceOptions = {}) {
     deviceRateLimit: 0,
     ...options.settings,
   };
-  const service = await createService({ store, artifacts, settings, now });
+  const service = await createService({
+    store,
+    artifacts,
+    settings,
+    openFeed: options.openFeed,
+    now,
+  });
   const { patience } = options;
   const app = await createApp(service, patience === undefined ? {} : { patience });
-  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const url = await app.listen({ host: '127.0.0.1', port: options.port ?? 0 });
   let closed = false;
   async function close(): Promise<void> {
     if (closed) return;

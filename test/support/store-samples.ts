@@ -88,13 +88,14 @@ export function aReport(
   status: ReportedStatus,
   catalog: FleetCatalog,
   now: number,
+  uptimeMs?: number,
 ): FleetDecision {
   return {
     deviceId: id,
     decide(record) {
       const [release] = catalog.releasesOf('esp32');
       if (record === undefined || release === undefined) throw new Error('not there');
-      return answerReport(record, { status, release }, catalog, now);
+      return answerReport(record, { status, release, uptimeMs }, catalog, now);
     },
   };
 }

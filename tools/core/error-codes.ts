@@ -132,6 +132,10 @@ export const errorCodes = {
   'program-missing': { exit: 1, meaning: 'A program that is needed is not installed.' },
   'chunks-incomplete': { exit: 1, meaning: 'A device does not have all chunks of a transfer.' },
   'publish-failed': { exit: 1, meaning: 'A file could not be put onto the update server.' },
+  'nothing-to-clear': {
+    exit: 2,
+    meaning: 'No channel of the release leaves anything standing that could be cleared.',
+  },
   'fleet-incomplete': {
     exit: 1,
     meaning: 'At least one device did not reach its end state; the report names each.',

@@ -2,6 +2,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import configSchema from '../../schemas/service.schema.json' with { type: 'json' };
 import { OtaError } from '../core/errors.ts';
 import { defineSchema, formatProblem } from '../core/schema.ts';
+import { type MqttConfig, mqttVariables, parseMqttConfig } from './mqtt-config.ts';
 import { parseProxies } from './proxies.ts';
 import { defaultSettings, type ServiceSettings } from './service.ts';
 import { requireStrongSecret } from './tokens.ts';
@@ -16,6 +17,8 @@ export interface ServiceConfig {
     | { readonly cert: string; readonly key: string; readonly clientCa?: string }
     | undefined;
   readonly logLevel: string;
+  /** Where devices report besides, when there is a broker. */
+  readonly mqtt: MqttConfig | undefined;
   readonly settings: ServiceSettings;
 }
 
@@ -40,6 +43,7 @@ const variables: Readonly<Record<string, readonly string[]>> = {
   address_rate_limit: ['OTA_ADDRESS_RATE_LIMIT'],
   trusted_proxies: ['OTA_TRUSTED_PROXIES'],
   log_level: ['OTA_LOG_LEVEL'],
+  ...mqttVariables,
 };
 
 const checkConfig = defineSchema(configSchema);
@@ -88,6 +92,7 @@ export function parseServiceConfig(
         ? undefined
         : { cert: path(cert), key: path(key), ...(clientCa ? { clientCa: path(clientCa) } : {}) },
     logLevel: text('log_level') ?? 'info',
+    mqtt: parseMqttConfig(values, env.OTA_MQTT_PASSWORD, path),
     settings: {
       ...secretsOf(env),
       publicUrl: text('public_url')?.replace(/\/+$/, ''),
@@ -96,6 +101,7 @@ export function parseServiceConfig(
       cacheBytes: number('cache_bytes', defaultSettings.cacheBytes),
       deviceRateLimit: number('device_rate_limit', defaultSettings.deviceRateLimit),
       addressRateLimit: number('address_rate_limit', defaultSettings.addressRateLimit),
+      mqttModel: text('mqtt_model'),
       trustedProxies,
     },
   };

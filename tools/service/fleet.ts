@@ -1,7 +1,9 @@
 import { OtaError } from '../core/errors.ts';
+import { answerNews, type NewsAnswer } from '../core/fleet/answer-news.ts';
 import type { ReportedStatus } from '../core/fleet/attempt.ts';
 import { answerCheckIn, type CheckIn } from '../core/fleet/check-in.ts';
 import type { AttemptNews } from '../core/fleet/move.ts';
+import type { DeviceNews } from '../core/fleet/news.ts';
 import type { Offer } from '../core/fleet/offer.ts';
 import {
   type Attempt,
@@ -35,6 +37,12 @@ export interface Fleet {
    * @throws OtaError `device-unknown`, `release-unknown`, `transition-illegal`, `database-failed`
    */
   report(report: IncomingReport): Promise<{ attempt: Attempt; release: ReleaseFacts }>;
+  /**
+   * Takes what a device says by another way than HTTP. When the promise is fulfilled, it is on the disk.
+   *
+   * @throws OtaError `database-failed`
+   */
+  hear(news: DeviceNews, how: { fallbackModel: string; offers: boolean }): Promise<NewsAnswer>;
   find(deviceId: string): Promise<DeviceRecord | undefined>;
   /** Writes what is still in memory. */
   flush(): Promise<void>;
@@ -90,6 +98,34 @@ export function createFleet(store: Store, catalog: Catalog, now: () => number): 
     return { attempt: record.attempt, release };
   }
 
+  async function takeNews(
+    news: DeviceNews,
+    how: { fallbackModel: string; offers: boolean },
+  ): Promise<NewsAnswer> {
+    const id = news.deviceId;
+    const answer = (record: DeviceRecord | undefined, nowMs = now()): NewsAnswer =>
+      answerNews(sightings.apply(record), news, { ...how, catalog: catalog.current(), nowMs });
+    const note = (taken: NewsAnswer): NewsAnswer => {
+      if (taken.heard) sightings.add(taken.record, taken.record.lastSeenAtMs, taken.checked);
+      return taken;
+    };
+    if (news.report === undefined) {
+      // Most of these say what is known already.
+      const first = answer(await reads.add(id));
+      if (!isWorthWriting(first)) return note(first);
+    }
+    let taken: NewsAnswer | undefined;
+    await change({
+      deviceId: id,
+      decide(stored) {
+        taken = answer(stored);
+        return taken;
+      },
+    });
+    if (taken === undefined) throw new TypeError('a decision that was stored was made');
+    return note(taken);
+  }
+
   return {
     async checkIn(checkIn) {
       const known = sightings.apply(await reads.add(checkIn.id));
@@ -120,6 +156,14 @@ export function createFleet(store: Store, catalog: Catalog, now: () => number): 
         if (!isNew || (await catalog.reload()).state === state) throw error;
         return takeReport(report);
       }
+    },
+    async hear(news, how) {
+      const { state } = catalog.current();
+      const answer = await takeNews(news, how);
+      if (answer.outcome !== 'release-unknown') return answer;
+      // Another node may have published the release a moment ago: every read brings the catalog up to date.
+      await reads.add(news.deviceId);
+      return catalog.current().state === state ? answer : takeNews(news, how);
     },
     find: async (deviceId) => sightings.apply(await reads.add(deviceId)),
     // Somebody wants to see the list now: a long backlog is not worth the wait.

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { attemptStates } from '../core/fleet/attempt.ts';
+import type { StatusFeed } from '../core/fleet/status-intake.ts';
 import type { Catalog } from './catalog.ts';
 import { createKept } from './kept.ts';
 import type { Service } from './service.ts';
@@ -34,10 +35,11 @@ export function createMetrics(app: FastifyInstance, service: Service): Metrics {
   });
   const counts = createCounts(service);
   registerFleetGauges(registry, counts, service);
+  if (service.feed !== undefined) registerFeedMetrics(registry, service.feed);
   return {
     text: () => registry.metrics(),
     contentType: registry.contentType,
-    json: () => seedMetrics(counts, service.catalog),
+    json: () => seedMetrics(counts, service),
   };
 }
 
@@ -103,13 +105,56 @@ function registerFleetGauges(
   });
 }
 
+function registerFeedMetrics(registry: Registry, feed: StatusFeed): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'ota_mqtt_connected',
+    help: 'Whether the broker is connected and the subscriptions stand.',
+    registers,
+    collect() {
+      this.set(feed.state().connected ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'ota_mqtt_in_flight',
+    help: 'Messages that have come and are not acknowledged.',
+    registers,
+    collect() {
+      this.set(feed.state().inFlight);
+    },
+  });
+  new Counter({
+    name: 'ota_mqtt_messages_total',
+    help: 'Messages by what became of them.',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [outcome, count] of Object.entries(feed.state().messages))
+        this.inc({ outcome }, count);
+    },
+  });
+  new Counter({
+    name: 'ota_mqtt_commands_total',
+    help: 'Commands that were sent to devices.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(feed.state().commands);
+    },
+  });
+}
+
 const dayMs = 24 * 60 * 60 * 1000;
 
 function countRunning(catalog: Catalog): number {
   return catalog.current().rollouts.filter(({ state }) => state === 'running').length;
 }
 
-async function seedMetrics(counts: Counts, catalog: Catalog): Promise<Record<string, unknown>> {
+async function seedMetrics(
+  counts: Counts,
+  { catalog, feed }: Service,
+): Promise<Record<string, unknown>> {
   const [models, recent] = await Promise.all([counts.model(), counts.recent()]);
   const toObject = (some: readonly Count[]): Record<string, number> =>
     Object.fromEntries(some.map(({ name, count }) => [name, count]));
@@ -118,5 +163,11 @@ async function seedMetrics(counts: Counts, catalog: Catalog): Promise<Record<str
     devices_by_model: toObject(models),
     recent_updates_24h: toObject(recent),
     active_rollouts: countRunning(catalog),
+    ...(feed === undefined ? {} : { mqtt: mqttMetrics(feed) }),
   };
+}
+
+function mqttMetrics(feed: StatusFeed): Record<string, unknown> {
+  const { connected, inFlight, messages, commands } = feed.state();
+  return { connected, in_flight: inFlight, messages, commands };
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../core/errors.ts';
+import type { StatusFeed, StatusFeedParts } from '../core/fleet/status-intake.ts';
 import { maskUrlCredentials } from '../core/secrets.ts';
 import { createDiskStore } from './artifacts/disk-store.ts';
 import type { ServiceConfig } from './config.ts';
@@ -19,6 +20,7 @@ export interface RunningServer {
 
 export interface ServerOptions {
   readonly config: ServiceConfig;
+  readonly openFeed?: ((parts: StatusFeedParts) => StatusFeed) | undefined;
   now(): number;
   log(line: string): void;
   /** How long requests under way are waited for when it ends. */
@@ -34,7 +36,7 @@ const standardDrainMs = 30_000;
  * @throws OtaError `port-in-use`, `data-in-use`, `database-failed`, `tls-file-unreadable`
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { config, now, log, drainMs = standardDrainMs } = options;
+  const { config, openFeed, now, log, drainMs = standardDrainMs } = options;
   const https = await readTls(config);
   const store = await openStore(config.database);
   let service: Service | undefined;
@@ -43,19 +45,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const artifacts = await createDiskStore(config.artifactFolder);
     // SQLite belongs to one process, and so does what is arriving.
     await artifacts.sweep(await store.catalog.usedHashes(), now(), store.kind === 'sqlite');
-    service = await createService({ store, artifacts, settings: config.settings, now });
+    service = await createService({ store, artifacts, settings: config.settings, openFeed, now });
     const newAdminKey = await firstKey(service);
     const { createApp } = await import('./app.ts');
     app = await createApp(service, { logger: loggerOf(config, log), https });
     const url = await listen(app, config);
     const [running, parts] = [app, service];
+    parts.feed?.start(running.log);
     return {
       url,
       newAdminKey,
       async close() {
         // Downloads may be slow beyond all patience: they go on elsewhere, by a range.
         const lastCall = setTimeout(() => running.server.closeAllConnections(), drainMs);
-        await running.close();
+        await Promise.all([parts.feed?.stop(), running.close()]);
         clearTimeout(lastCall);
         await parts.close();
       },

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { StatusFeed, StatusFeedParts } from '../core/fleet/status-intake.ts';
 import { type Access, createAccess } from './access.ts';
 import type { ArtifactStore } from './artifacts/artifact-store.ts';
 import { type Audit, createAudit } from './audit.ts';
@@ -7,11 +8,13 @@ import { createDeadlines } from './deadlines.ts';
 import { createDeviceAuth, type DeviceAuth } from './device-auth.ts';
 import { createDownloads, type Downloads } from './download.ts';
 import { createFleet, type Fleet } from './fleet.ts';
+import { createIntake } from './intake.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createLinks, type Links } from './links.ts';
 import { parseProxies } from './proxies.ts';
 import { createReleases, type Releases } from './releases.ts';
 import { createRollouts, type Rollouts } from './rollouts.ts';
+import { createSessionNumbers } from './session-numbers.ts';
 import type { Store } from './store/store.ts';
 import { createTokens, type Tokens } from './tokens.ts';
 import { createUploads, type Uploads } from './uploads.ts';
@@ -33,6 +36,8 @@ export interface ServiceSettings {
   /** Requests a minute from one address; 0 is no limit. */
   readonly addressRateLimit: number;
   readonly trustedProxies: readonly string[];
+  /** The model of devices that are first heard of over MQTT and do not say it. */
+  readonly mqttModel?: string | undefined;
 }
 
 export const defaultSettings: ServiceSettings = {
@@ -60,6 +65,8 @@ export interface Service {
   readonly links: Links;
   readonly downloads: Downloads;
   readonly audit: Audit;
+  /** Brings messages from elsewhere, when there is such a place. */
+  readonly feed: StatusFeed | undefined;
   now(): number;
   /** Writes what is in memory and closes the store. */
   close(): Promise<void>;
@@ -69,6 +76,8 @@ export interface ServiceParts {
   readonly store: Store;
   readonly artifacts: ArtifactStore;
   readonly settings: ServiceSettings;
+  /** Makes what brings messages; it is started once requests are answered. */
+  readonly openFeed?: ((parts: StatusFeedParts) => StatusFeed) | undefined;
   now(): number;
   /** Milliseconds of a clock that nobody can set. */
   elapsed?(): number;
@@ -82,6 +91,7 @@ export async function createService({
   store,
   artifacts,
   settings,
+  openFeed,
   now,
   elapsed = () => performance.now(),
 }: ServiceParts): Promise<Service> {
@@ -91,6 +101,12 @@ export async function createService({
   const tokenSecret = settings.tokenSecret ?? secret;
   const tokens = await createTokens({ secret: tokenSecret, store, catalog, audit, now });
   const fleet = createFleet(store, catalog, now);
+  const links = createLinks(settings.downloadSecret ?? secret, settings.downloadTtlS, now);
+  const feed = openFeed?.({
+    intake: createIntake({ settings, catalog, fleet, links }),
+    sessions: createSessionNumbers(store),
+    installation: await store.history.setting('installation', () => randomBytes(4).toString('hex')),
+  });
   const { maxUploadBytes } = settings;
   const deadlines = createDeadlines({ store: store.fleet, now, elapsed });
   const round = setInterval(() => {
@@ -106,6 +122,7 @@ export async function createService({
     fleet,
     tokens,
     audit,
+    feed,
     now,
     access: createAccess(catalog, tokens, settings.apiKey, now),
     keys: createKeys(store, catalog, audit, now),
@@ -113,10 +130,11 @@ export async function createService({
     releases: createReleases({ store, catalog, artifacts, audit, maxUploadBytes, now }),
     uploads: createUploads(store, catalog, artifacts, now),
     deviceAuth: createDeviceAuth(tokens, secret, parseProxies(settings.trustedProxies), now),
-    links: createLinks(settings.downloadSecret ?? secret, settings.downloadTtlS, now),
+    links,
     downloads: createDownloads(artifacts, settings.cacheBytes),
     async close() {
       clearInterval(round);
+      await feed?.stop();
       await fleet.close().catch(() => undefined);
       await store.close();
     },

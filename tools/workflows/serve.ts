@@ -1,5 +1,6 @@
 import { type ConfigValues, parseServiceConfig, type ServiceConfig } from '../service/config.ts';
 import { readJsonFile } from '../workspace/json-file.ts';
+import { prepareReports } from './serve-reports.ts';
 
 export interface ServeOptions {
   readonly cwd: string;
@@ -9,9 +10,16 @@ export interface ServeOptions {
   readonly configFile: string | undefined;
   readonly signal: AbortSignal;
   now(): Date;
+  random(): number;
   log(line: string): void;
   /** Called once requests are answered. */
-  onReady(ready: { url: string; newAdminKey: string | undefined; config: ServiceConfig }): void;
+  onReady(ready: {
+    url: string;
+    newAdminKey: string | undefined;
+    config: ServiceConfig;
+    /** URL of the broker without credentials, when there is one. */
+    broker: string | undefined;
+  }): void;
 }
 
 /**
@@ -29,13 +37,20 @@ export async function serve(options: ServeOptions): Promise<void> {
           'Check --config, or leave it out.',
         );
   const config = parseServiceConfig(options.cwd, options.flags, options.env, file);
+  const reports = config.mqtt && (await prepareReports(config.mqtt, options.random));
   const { startServer } = await import('../service/server.ts');
   const server = await startServer({
     config,
+    openFeed: reports?.open,
     now: () => options.now().getTime(),
     log: options.log,
   });
-  options.onReady({ url: server.url, newAdminKey: server.newAdminKey, config });
+  options.onReady({
+    url: server.url,
+    newAdminKey: server.newAdminKey,
+    config,
+    broker: reports?.broker,
+  });
   await new Promise<void>((resolve) => {
     if (options.signal.aborted) resolve();
     options.signal.addEventListener('abort', () => resolve(), { once: true });

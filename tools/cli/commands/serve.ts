@@ -37,6 +37,31 @@ export const serveCommand = defineCommand({
         nargs: 1,
         describe: 'address of a proxy (repeatable)',
       },
+      'mqtt-broker': {
+        type: 'string',
+        describe: 'broker that devices report to, mqtt://… or mqtts://… (env OTA_MQTT_BROKER)',
+      },
+      'mqtt-username': { type: 'string', describe: 'user at the broker' },
+      'mqtt-password-file': {
+        type: 'string',
+        normalize: true,
+        describe: 'file with the password (or env OTA_MQTT_PASSWORD)',
+      },
+      'mqtt-ca': { type: 'string', normalize: true, describe: 'CA of the broker (PEM)' },
+      'mqtt-cert': { type: 'string', normalize: true, describe: 'client certificate (PEM)' },
+      'mqtt-key': { type: 'string', normalize: true, describe: 'its private key (PEM)' },
+      'mqtt-status-topic': {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        describe: 'topic of status messages, with {device} and {model} or without (repeatable)',
+      },
+      'mqtt-edge-topic': {
+        type: 'string',
+        describe: 'what the topics of edge devices begin with (paku/edge/{device})',
+      },
+      'mqtt-group': { type: 'string', describe: 'group of the shared subscription' },
+      'mqtt-model': { type: 'string', describe: 'model of devices that do not say it' },
       'log-level': {
         choices: ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const,
         describe: 'how much to log (info)',
@@ -49,6 +74,7 @@ export const serveCommand = defineCommand({
       env: io.env,
       signal: io.signal,
       now: io.now,
+      random: io.random,
       log: (text) => io.stderr.write(text),
       configFile: args.config === undefined ? undefined : absolute(io, args.config),
       flags: {
@@ -64,11 +90,22 @@ export const serveCommand = defineCommand({
         device_rate_limit: args['device-rate-limit'],
         address_rate_limit: args['address-rate-limit'],
         trusted_proxies: splitList(args['trusted-proxy']),
+        mqtt_broker: args['mqtt-broker'],
+        mqtt_username: args['mqtt-username'],
+        mqtt_password_file: args['mqtt-password-file'],
+        mqtt_ca: args['mqtt-ca'],
+        mqtt_cert: args['mqtt-cert'],
+        mqtt_key: args['mqtt-key'],
+        mqtt_status_topic: args['mqtt-status-topic'],
+        mqtt_edge_topic: args['mqtt-edge-topic'],
+        mqtt_group: args['mqtt-group'],
+        mqtt_model: args['mqtt-model'],
         log_level: args['log-level'],
       },
-      onReady({ url, newAdminKey, config }) {
+      onReady({ url, newAdminKey, config, broker }) {
         line(io.stdout, `OTA service at ${url} (description: ${url}/docs)`);
         line(io.stdout, `database: ${maskUrlCredentials(config.database)}`);
+        if (broker !== undefined) line(io.stdout, `status over MQTT: ${broker}`);
         if (newAdminKey === undefined) return;
         line(io.stdout, `administrator's key, shown this once: ${newAdminKey}`);
         line(io.stdout, `try: curl -H "X-API-Key: ${newAdminKey}" ${url}/api/admin/devices`);

@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { OtaError } from '../../core/errors.ts';
 import { brokerUrl } from '../../core/fleet/deploy-config.ts';
-import { startFleet } from '../../simulator/fleet.ts';
-import { parseFleetProfile } from '../../simulator/fleet-profile.ts';
+import type { PublicKey } from '../../core/signing/key.ts';
+import { startFleet } from '../../simulator/fleet/fleet.ts';
+import { parseDeviceKey, parseFleetProfile } from '../../simulator/fleet/profile.ts';
 import { readJsonFile } from '../../workspace/json-file.ts';
+import { readKeyText } from '../../workspace/key-file.ts';
 import { fleetOptions, readFleetConfig } from '../fleet-options.ts';
 import { type Io, line, writeJson } from '../io.ts';
 import { absolute, optional, wholeNumberBetween } from '../options.ts';
@@ -40,12 +43,14 @@ export async function runSimulatedFleet(flags: SimulatedFleetFlags, io: Io): Pro
   }
   const path = absolute(io, flags.profile);
   const profile = parseFleetProfile(await readJsonFile(path, 'profile-invalid', ''), path);
-  const ca = profile.ca === undefined ? undefined : await readCa(absolute(io, profile.ca));
+  const folder = dirname(path);
+  const ca = profile.ca === undefined ? undefined : await readCa(resolve(folder, profile.ca));
   const fleet = await startFleet({
     profile,
     count,
     brokerUrl: flags.broker ?? brokerUrl((await readFleetConfig(io, flags)).config),
     ...optional('ca', ca),
+    keys: await Promise.all(profile.publicKeys.map((key, index) => readKey(folder, key, index))),
     now: () => io.now().getTime(),
     random: io.random,
     signal: io.signal,
@@ -60,6 +65,13 @@ export async function runSimulatedFleet(flags: SimulatedFleetFlags, io: Io): Pro
   }
   await fleet.close();
   return 0;
+}
+
+/** A key as PEM text, or as the path of its file. */
+async function readKey(folder: string, key: string, index: number): Promise<PublicKey> {
+  if (key.includes('-----BEGIN ')) return parseDeviceKey(key, `public_keys[${index}]`);
+  const path = resolve(folder, key);
+  return parseDeviceKey(await readKeyText(path), path);
 }
 
 async function readCa(path: string): Promise<string> {

@@ -45,29 +45,12 @@ export function answerCheckIn(
     attempts.push(attempt);
   }
 
-  const offer = chooseOffer(
-    device,
-    catalog.releasesOf(device.model),
-    catalog.rolloutsOf(device.model),
-  );
-  const offered = offer.update ? offer.release.id : undefined;
-  if (attempt?.state === 'pending' && attempt.releaseId !== offered) {
-    const detail = offer.update
-      ? `replaced by ${offer.release.version}`
-      : `withdrawn: ${offer.reason}`;
-    const to = 'cancelled';
-    const ended = moveAttempt(attempt, to, { error: detail }, catalog, moment);
-    moves.push({ attempt: ended, from: 'pending', to, source: 'offer', detail });
-    attempts.push(ended);
-    attempt = ended;
-  }
-  if (offer.update && attempt?.releaseId !== offer.release.id && isIdle(attempt)) {
-    attempt = beginAttempt(device, offer.release.id, offer.rollout?.id, moment);
-    moves.push({ attempt, from: undefined, to: 'pending', source: 'offer', detail: undefined });
-    attempts.push(attempt);
-  }
+  const offered = makeOffer(device, attempt, catalog, moment);
+  moves.push(...offered.moves);
+  attempts.push(...offered.moves.map((move) => move.attempt));
+  attempt = offered.attempt;
   return {
-    offer,
+    offer: offered.offer,
     attempts,
     moves,
     deviceChanged: before === undefined || !sameDevice(before, device) || isMidUpdate(attempt),
@@ -80,6 +63,44 @@ export function answerCheckIn(
       createdAtMs: record?.createdAtMs ?? nowMs,
     },
   };
+}
+
+/** What a device that asks is offered, and what that does to its last attempt. */
+export interface MadeOffer {
+  readonly offer: Offer;
+  readonly moves: readonly Move[];
+  /** The device's last attempt from now on. */
+  readonly attempt: Attempt | undefined;
+}
+
+/** Chooses an offer; one that is new begins an attempt, one that is withdrawn or replaced ends it. */
+export function makeOffer(
+  device: Device,
+  last: Attempt | undefined,
+  catalog: FleetCatalog,
+  moment: Moment,
+): MadeOffer {
+  const moves: Move[] = [];
+  let attempt = last;
+  const offer = chooseOffer(
+    device,
+    catalog.releasesOf(device.model),
+    catalog.rolloutsOf(device.model),
+  );
+  const offered = offer.update ? offer.release.id : undefined;
+  if (attempt?.state === 'pending' && attempt.releaseId !== offered) {
+    const detail = offer.update
+      ? `replaced by ${offer.release.version}`
+      : `withdrawn: ${offer.reason}`;
+    const to = 'cancelled';
+    attempt = moveAttempt(attempt, to, { error: detail }, catalog, moment);
+    moves.push({ attempt, from: 'pending', to, source: 'offer', detail });
+  }
+  if (offer.update && attempt?.releaseId !== offer.release.id && isIdle(attempt)) {
+    attempt = beginAttempt(device, offer.release.id, offer.rollout?.id, moment);
+    moves.push({ attempt, from: undefined, to: 'pending', source: 'offer', detail: undefined });
+  }
+  return { offer, moves, attempt };
 }
 
 function deviceOf(before: Device | undefined, checkIn: CheckIn): Device {
@@ -119,11 +140,12 @@ function isIdle(attempt: Attempt | undefined): boolean {
 }
 
 /** A check in the middle of an update is evidence (the device started over) and is stored at once. */
-function isMidUpdate(attempt: Attempt | undefined): boolean {
+export function isMidUpdate(attempt: Attempt | undefined): boolean {
   return attempt?.deadlineAtMs !== undefined;
 }
 
-function sameDevice(a: Device, b: Device): boolean {
+/** Whether a device is as it was, as far as it says itself. */
+export function sameDevice(a: Device, b: Device): boolean {
   return (
     a.model === b.model &&
     a.version === b.version &&

@@ -9,6 +9,8 @@ export interface AttemptNews {
   readonly progress?: number | undefined;
   readonly bytes?: number | undefined;
   readonly error?: string | undefined;
+  /** How long the device has been up, by its own clock: tells the order of reports that came by different ways. */
+  readonly uptimeMs?: number | undefined;
 }
 
 /** A new attempt in its first state. */
@@ -34,6 +36,7 @@ export function beginAttempt(
     installedAtMs: undefined,
     completedAtMs: undefined,
     updatedAtMs: atMs,
+    uptimeMs: undefined,
     deadlineAtMs: undefined,
   };
 }
@@ -60,6 +63,7 @@ export function moveAttempt(
       attempt.installedAtMs ?? (to === 'installed' || to === 'confirmed' ? atMs : undefined),
     completedAtMs: isClosedAttempt(to) || to === 'installed' ? atMs : undefined,
     updatedAtMs: atMs,
+    uptimeMs: news.uptimeMs,
     deadlineAtMs: hasDeadline(to) ? nowMs + deadlineOf(attempt, catalog) : undefined,
   };
 }

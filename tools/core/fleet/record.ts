@@ -23,6 +23,8 @@ export interface Attempt {
   readonly installedAtMs: number | undefined;
   readonly completedAtMs: number | undefined;
   readonly updatedAtMs: number;
+  /** How long the device had been up then, when it said so. */
+  readonly uptimeMs: number | undefined;
   readonly deadlineAtMs: number | undefined;
 }
 

@@ -9,6 +9,10 @@ import type { ReleaseFacts } from './release-facts.ts';
 export interface StatusReport extends AttemptNews {
   readonly status: ReportedStatus;
   readonly release: ReleaseFacts;
+  /** The device has restarted since its last attempt moved. */
+  readonly restarted?: boolean;
+  /** It goes on with an attempt, and never begins another one. */
+  readonly continues?: boolean;
 }
 
 /**
@@ -25,7 +29,10 @@ export function answerReport(
   const moment = momentOf(record, nowMs);
   const last = record.attempt;
   const attempt = last?.releaseId === report.release.id ? last : undefined;
-  const checkedSince = attempt !== undefined && record.checkedAtMs > attempt.updatedAtMs;
+  const checkedSince =
+    attempt !== undefined &&
+    report.continues !== true &&
+    (report.restarted === true || record.checkedAtMs > attempt.updatedAtMs);
   const verdict = judgeReport(attempt?.state, report.status, checkedSince);
   switch (verdict.kind) {
     case 'repeat':
@@ -102,6 +109,7 @@ function repeat(
     bytes,
     error,
     updatedAtMs: atMs,
+    uptimeMs: report.uptimeMs,
     deadlineAtMs:
       attempt.deadlineAtMs === undefined ? undefined : nowMs + deadlineOf(attempt, catalog),
   };

@@ -26,6 +26,10 @@ export interface DeviceStatus {
   /** As the device sends it: firmware of the seed sends its uptime here, not the time of day. */
   readonly timestampUs?: number;
   readonly deviceId?: string;
+  /** Kind of device, as the update service knows it. */
+  readonly model?: string;
+  /** Build number of the running image. */
+  readonly build?: number;
   /** The command that this answers. */
   readonly commandId?: string;
   /** Every field that is not known here, or not of the known type. */
@@ -66,7 +70,8 @@ const stateWords: Readonly<Record<string, DeviceState>> = {
   rolled_back: 'rolled_back',
 };
 
-const largestMessageBytes = 65_536;
+/** More than any status message needs. */
+export const largestMessageBytes = 65_536;
 const longestText = 512;
 const deepestExtra = 8;
 
@@ -82,6 +87,8 @@ const fields = [
   ['uptimeS', ['uptime_sec'], readCount],
   ['timestampUs', ['timestamp_us'], readCount],
   ['deviceId', ['device_id'], readText],
+  ['model', ['device_model', 'device_type'], readText],
+  ['build', ['current_build'], readBuild],
   ['commandId', ['command_id'], readText],
 ] as const satisfies readonly (readonly [
   keyof DeviceStatus,
@@ -94,18 +101,24 @@ const fields = [
  * `status`, `state` or `fw_state`. Never throws: a message that is not understood is a counted result.
  */
 export function parseStatus(payload: Uint8Array): ParsedStatus {
-  if (payload.length > largestMessageBytes) return problem(`has ${payload.length} bytes`);
+  const message = parseMessage(payload);
+  return typeof message === 'string' ? problem(message) : readStatus(message);
+}
+
+/** Reads the JSON object that a device sent; a text is what is wrong with it. */
+export function parseMessage(payload: Uint8Array): Record<string, unknown> | string {
+  if (payload.length > largestMessageBytes) return `has ${payload.length} bytes`;
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString());
   } catch {
-    return problem(payload.length === 0 ? 'is empty' : 'is not JSON');
+    return payload.length === 0 ? 'is empty' : 'is not JSON';
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return problem('is not a JSON object');
+    return 'is not a JSON object';
   }
-  if (isDeeperThan(value, deepestExtra)) return problem('is nested too deeply');
-  return readStatus(value as Record<string, unknown>);
+  if (isDeeperThan(value, deepestExtra)) return 'is nested too deeply';
+  return value as Record<string, unknown>;
 }
 
 function readStatus(message: Record<string, unknown>): ParsedStatus {
@@ -137,12 +150,12 @@ function readState(value: unknown): DeviceState | undefined {
   return Object.hasOwn(stateWords, word) ? stateWords[word] : undefined;
 }
 
-function readPercent(value: unknown): number | undefined {
+export function readPercent(value: unknown): number | undefined {
   if (typeof value !== 'number' || !Number.isFinite(value)) return;
   return Math.min(100, Math.max(0, Math.round(value)));
 }
 
-function readText(value: unknown): string | undefined {
+export function readText(value: unknown): string | undefined {
   return typeof value === 'string' ? cleanText(value, longestText) : undefined;
 }
 
@@ -150,8 +163,19 @@ function readBoolean(value: unknown): boolean | undefined {
   return typeof value === 'boolean' ? value : undefined;
 }
 
-function readCount(value: unknown): number | undefined {
+export function readCount(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+function readBuild(value: unknown): number | undefined {
+  return Number.isInteger(value) ? readCount(value) : undefined;
+}
+
+/** Uptime in seconds. Firmware of the seed sends it in microseconds, too, as `timestamp_us`. */
+export function exactUptimeS({ uptimeS, timestampUs }: DeviceStatus): number | undefined {
+  if (uptimeS === undefined || timestampUs === undefined) return uptimeS;
+  const exact = timestampUs / 1e6;
+  return exact >= uptimeS && exact < uptimeS + 1 ? exact : uptimeS;
 }
 
 /** Texts of devices are shown on terminals: no escape sequences, no reversed direction. */

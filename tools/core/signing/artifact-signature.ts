@@ -4,6 +4,11 @@ import { verifyBytes } from './sign-bytes.ts';
 /** The signature files of one artifact, by name. */
 export type SignatureFiles = ReadonlyMap<string, Uint8Array>;
 
+/** A signature as it travels in offers: base64 (RFC 4648 §4), padded, without line breaks. */
+export function formatSignature(signature: Uint8Array): string {
+  return Buffer.from(signature).toString('base64');
+}
+
 /** Larger than any signature that we make or accept. */
 export const largestSignatureBytes = 1024;
 

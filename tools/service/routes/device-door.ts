@@ -3,6 +3,7 @@ import type { CheckIn } from '../../core/fleet/check-in.ts';
 import type { Attempt } from '../../core/fleet/record.ts';
 import type { ReleaseFacts } from '../../core/fleet/release-facts.ts';
 import type { Snapshot } from '../catalog.ts';
+import { demandsLink } from '../download-url.ts';
 import { type IncomingReport, unknownDevice } from '../fleet.ts';
 import type { LinkQuery } from '../links.ts';
 import type { Service } from '../service.ts';
@@ -37,11 +38,7 @@ export interface DeviceDoor {
 }
 
 export function createDeviceDoor(app: FastifyInstance, service: Service): DeviceDoor {
-  const { settings, catalog, fleet, deviceAuth, links, downloads } = service;
-
-  /** Where devices must show who they are, download addresses are signed. */
-  const demandsLink = (model: string): boolean =>
-    settings.downloadSecret !== undefined || catalog.current().model(model).auth !== 'open';
+  const { catalog, fleet, deviceAuth, links, downloads } = service;
 
   /** A report does not name the model; it must be known first, unless every model is open. */
   async function requireReporter(request: FastifyRequest, deviceId: string): Promise<void> {
@@ -73,12 +70,12 @@ export function createDeviceDoor(app: FastifyInstance, service: Service): Device
     },
     async download(request, reply, release) {
       // A signature is checked wherever there is one.
-      if (demandsLink(release.model) || request.query.sig !== undefined)
+      if (demandsLink(service, release.model) || request.query.sig !== undefined)
         links.verify(release.id, request.query);
       return downloads.send(request, reply, release);
     },
     linkFor: (release, deviceId) =>
-      demandsLink(release.model) ? links.sign(release.id, deviceId) : undefined,
+      demandsLink(service, release.model) ? links.sign(release.id, deviceId) : undefined,
   };
 }
 

@@ -2,10 +2,11 @@ import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
 import { type ReportedStatus, reportedStatuses } from '../../core/fleet/attempt.ts';
 import type { Snapshot } from '../catalog.ts';
+import { downloadUrl } from '../download-url.ts';
 import type { LinkQuery } from '../links.ts';
 import type { Service } from '../service.ts';
 import type { ReleaseRow } from '../store/tables.ts';
-import { createDeviceDoor, type DeviceDoor, type DoorAnswer, linkQuery } from './device-door.ts';
+import { createDeviceDoor, type DoorAnswer, linkQuery } from './device-door.ts';
 import { buildNumber, chipName, deviceId, hash, id, nullable, version } from './schemas.ts';
 
 interface CheckQuery {
@@ -45,7 +46,7 @@ export function seed003DeviceRoutes(app: FastifyInstance, { service }: { service
         imageSha256: query.image_sha256,
         chip: query.chip,
       });
-      return toAnswer(door, answer, query);
+      return toAnswer(service, answer, query);
     },
   );
 
@@ -83,7 +84,7 @@ export function seed003DeviceRoutes(app: FastifyInstance, { service }: { service
   );
 }
 
-function toAnswer(door: DeviceDoor, answer: DoorAnswer, query: CheckQuery) {
+function toAnswer(service: Service, answer: DoorAnswer, query: CheckQuery) {
   if (answer.release === undefined) {
     const { reason } = answer;
     return {
@@ -98,7 +99,7 @@ function toAnswer(door: DeviceDoor, answer: DoorAnswer, query: CheckQuery) {
     update_available: true,
     current_version: query.current_version,
     latest_version: row.version,
-    download_url: downloadUrl(door, row, query.device_id, catalog),
+    download_url: downloadUrl(service, row, query.device_id, catalog),
     file_size: row.size,
     checksum_sha256: row.sha256,
     release_notes: row.release_notes,
@@ -117,17 +118,6 @@ const nothing = {
   checksum_md5: null,
   signature: null,
 };
-
-/** Relative, as in the seed: its devices put the server in front. The model stands there when it is needed. */
-function downloadUrl(door: DeviceDoor, row: ReleaseRow, device: string, catalog: Snapshot): string {
-  const twins = catalog.releases.filter(
-    (other) => other.version === row.version && other.active === 1,
-  );
-  const model = twins.length > 1 ? `device_model=${encodeURIComponent(row.model)}` : undefined;
-  const query = [model, door.linkFor(row, device)].filter((part) => part !== undefined).join('&');
-  const path = `/api/firmware/download/${encodeURIComponent(row.version)}`;
-  return query === '' ? path : `${path}?${query}`;
-}
 
 function findDownload(
   catalog: Snapshot,

@@ -15,14 +15,21 @@ export function systemRoutes(
 ): void {
   const schema = (summary: string) => ({ tags: ['system'], summary });
   app.get('/health', { schema: schema('The process lives') }, async () => ({ status: 'healthy' }));
-  app.get('/ready', { schema: schema('The database answers') }, async (_request, reply) => {
-    try {
-      await service.store.history.ping();
-      return { status: 'ready' };
-    } catch {
-      return reply.code(503).send({ status: 'unavailable' });
-    }
-  });
+  app.get(
+    '/ready',
+    { schema: schema('The database answers; whether the broker is connected') },
+    async (_request, reply) => {
+      // Requests are answered without the broker, too.
+      const connected = service.feed?.state().connected;
+      const broker = connected === undefined ? {} : { broker: connected ? 'connected' : 'away' };
+      try {
+        await service.store.history.ping();
+        return { status: 'ready', ...broker };
+      } catch {
+        return reply.code(503).send({ status: 'unavailable', ...broker });
+      }
+    },
+  );
   app.get(
     '/metrics',
     { schema: { ...schema('Figures: JSON, or Prometheus text'), querystring: metricsQuery } },

@@ -1,11 +1,13 @@
 import type { Kysely, Migrator } from 'kysely';
 import { OtaError } from '../../core/errors.ts';
+import type { Claims } from './claims.ts';
 import type { Tables } from './tables.ts';
 
 /** An open database, with what differs between the two kinds. */
 export interface Database {
   readonly kind: 'sqlite' | 'postgres';
   readonly db: Kysely<Tables>;
+  readonly claims: Claims;
   /** Tells the other nodes that the catalog changed. Losing the message costs time, not correctness. */
   announce(): Promise<void>;
   /** Calls back when another node (or this one) changed the catalog. */

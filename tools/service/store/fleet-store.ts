@@ -192,6 +192,7 @@ const attemptColumns = [
   'attempts.installed_at',
   'attempts.completed_at',
   'attempts.updated_at',
+  'attempts.uptime_ms',
   'attempts.deadline_at',
 ] as const;
 

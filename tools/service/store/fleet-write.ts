@@ -61,6 +61,7 @@ const attemptColumns: JsonColumns = {
   installed_at: 'bigint',
   completed_at: 'bigint',
   updated_at: 'bigint',
+  uptime_ms: 'bigint',
   deadline_at: 'bigint',
 };
 const changedAttemptColumns = Object.keys(attemptColumns).filter((name) => name !== 'id');

@@ -53,6 +53,8 @@ export interface HistoryStore {
   countDevices(by: 'model' | 'version'): Promise<Count[]>;
   countAttempts(filter: { rolloutId?: number; sinceMs?: number }): Promise<Count[]>;
   setting(name: string, fallback: () => string): Promise<string>;
+  /** Raises a number that nodes share to at least this, and returns it as it is then. */
+  raise(name: string, atLeast: number): Promise<number>;
   ping(): Promise<void>;
 }
 
@@ -82,6 +84,25 @@ export function createHistoryStore(db: Kysely<Tables>): HistoryStore {
         .execute();
       const row = await db
         .selectFrom('settings')
+        .select('value')
+        .where('name', '=', name)
+        .executeTakeFirstOrThrow();
+      return row.value;
+    },
+    async raise(name, atLeast) {
+      await db
+        .insertInto('counters')
+        .values({ name, value: atLeast })
+        .onConflict((conflict) => conflict.column('name').doNothing())
+        .execute();
+      await db
+        .updateTable('counters')
+        .set({ value: atLeast })
+        .where('name', '=', name)
+        .where('value', '<', atLeast)
+        .execute();
+      const row = await db
+        .selectFrom('counters')
         .select('value')
         .where('name', '=', name)
         .executeTakeFirstOrThrow();

@@ -1,4 +1,5 @@
 import type { Client, ClientConfig } from 'pg';
+import { createPostgresClaims } from './claims.ts';
 import type { Database } from './database.ts';
 import type { Tables } from './tables.ts';
 
@@ -26,17 +27,21 @@ export async function openPostgres(url: string): Promise<Database> {
   const pool = new pg.Pool({ ...settings, max: 10 });
   // An idle connection that breaks is replaced at the next query.
   pool.on('error', () => undefined);
+  // One that breaks between two statements of a transaction fails the next of them, and must not end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   const listener = createListener(() => new pg.Client(settings));
+  const claims = createPostgresClaims(() => new pg.Client(settings));
   return {
     kind: 'postgres',
     db,
+    claims,
     async announce() {
       await sql`select pg_notify(${channel}, '')`.execute(db);
     },
     listen: listener.start,
     async close() {
-      await listener.stop();
+      await Promise.all([listener.stop(), claims.close()]);
       await db.destroy();
     },
   };

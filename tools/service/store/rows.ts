@@ -77,6 +77,7 @@ export function toAttempt(row: AttemptRow): Attempt {
     installedAtMs: row.installed_at ?? undefined,
     completedAtMs: row.completed_at ?? undefined,
     updatedAtMs: row.updated_at,
+    uptimeMs: row.uptime_ms ?? undefined,
     deadlineAtMs: row.deadline_at ?? undefined,
   };
 }
@@ -99,6 +100,7 @@ export function fromAttempt(deviceId: string, attempt: Attempt): NewAttempt {
     installed_at: attempt.installedAtMs ?? null,
     completed_at: attempt.completedAtMs ?? null,
     updated_at: attempt.updatedAtMs,
+    uptime_ms: attempt.uptimeMs ?? null,
     deadline_at: attempt.deadlineAtMs ?? null,
   };
 }

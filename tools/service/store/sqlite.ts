@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type SqliteDatabase from 'better-sqlite3';
 import { OtaError } from '../../core/errors.ts';
+import { createLocalClaims } from './claims.ts';
 import type { Database } from './database.ts';
 import { databaseFailed } from './database.ts';
 
@@ -30,6 +31,7 @@ export async function openSqlite(path: string): Promise<Database> {
       db: new Kysely({
         dialect: new SqliteDialect({ database: withKindRollback(withStatementCache(file)) }),
       }),
+      claims: createLocalClaims(),
       announce: async () => undefined,
       listen: async () => undefined,
       async close() {

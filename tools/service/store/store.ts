@@ -1,4 +1,5 @@
 import { type CatalogStore, createCatalogStore } from './catalog-store.ts';
+import type { Claims } from './claims.ts';
 import { type Database, databaseFailed, isDatabaseFailure, openDatabase } from './database.ts';
 import { createFleetStore, type FleetStore } from './fleet-store.ts';
 import { createHistoryStore, type HistoryStore } from './history-store.ts';
@@ -11,6 +12,7 @@ export interface Store {
   readonly catalog: CatalogStore;
   readonly history: HistoryStore;
   readonly tokens: TokenStore;
+  readonly claims: Claims;
   /** Calls back when some node changed the catalog. */
   listen(changed: () => void): Promise<void>;
   close(): Promise<void>;
@@ -34,6 +36,7 @@ export function createStore(database: Database): Store {
     catalog: guarded(createCatalogStore(database)),
     history: guarded(createHistoryStore(database.db)),
     tokens: guarded(createTokenStore(database)),
+    claims: database.claims,
     listen: database.listen,
     close: database.close,
   };

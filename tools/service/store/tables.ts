@@ -161,6 +161,8 @@ interface AttemptTable {
   installed_at: number | null;
   completed_at: number | null;
   updated_at: number;
+  /** How long the device had been up then, when it said so. */
+  uptime_ms: number | null;
   /** When silence becomes `timed_out`; null when the attempt waits for nothing. */
   deadline_at: number | null;
 }

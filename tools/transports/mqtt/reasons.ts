@@ -7,6 +7,8 @@ export const reason = {
   success: 0x00,
   noMatchingSubscribers: 0x10,
   unsupportedProtocolVersion: 0x84,
+  sessionTakenOver: 0x8e,
+  sharedNotSupported: 0x9e,
   /** Codes from here on are failures. */
   firstFailure: 0x80,
 } as const;
@@ -67,6 +69,7 @@ const meanings: Readonly<Record<number, Meaning>> = {
   155: { name: 'QoS not supported', code: 'mqtt-unsupported', hint: 'Lower `qos`.' },
   156: { name: 'Use another server', hint: 'Set `broker` to the server that the operator names.' },
   157: { name: 'Server moved', hint: 'Set `broker` to the server that the operator names.' },
+  158: { name: 'Shared Subscriptions not supported' },
   159: { name: 'Connection rate exceeded', retryable: true, hint: busy },
 };
 

@@ -5,11 +5,12 @@ import {
   parsePushEnd,
   parsePushManifest,
   pushTopics,
-} from '../core/chunks/push-messages.ts';
-import { createPushReceiver, type PushReceiver } from '../core/chunks/push-receiver.ts';
-import type { BrokerClient } from '../transports/mqtt/client.ts';
-import type { Offer } from './fleet-download.ts';
-import { DeviceError, type ImageSlot } from './fleet-image.ts';
+} from '../../core/chunks/push-messages.ts';
+import { createPushReceiver, type PushReceiver } from '../../core/chunks/push-receiver.ts';
+import type { BrokerClient } from '../../transports/mqtt/client.ts';
+import { DeviceError } from './device-error.ts';
+import type { Offer } from './source.ts';
+import type { ImageSlot } from './update-slot.ts';
 
 export interface PushListenerOptions {
   readonly device: string;
@@ -115,17 +116,22 @@ function offerOfTransfer(
 ): Offer {
   const { receiver } = transfer;
   const base = { transfer_id: manifest.transfer_id, device_id: options.device };
+  const end = (verdict: PushRequest): void => {
+    if (transfer.verdict !== undefined || transfer.cancelled) return;
+    transfer.early.clear();
+    transfer.verdict = verdict;
+    void answerLater(verdict, options);
+  };
   return {
-    decline(why) {
-      if (transfer.verdict !== undefined || transfer.cancelled) return;
-      transfer.early.clear();
-      transfer.verdict =
-        why === undefined
-          ? { ...base, state: 'complete' }
-          : { ...base, state: 'failed', error: why };
-      void answerLater(transfer.verdict, options);
+    expected: {
+      version: manifest.version,
+      sizeBytes: manifest.size,
+      sha256: manifest.sha256,
+      ...(manifest.signature === undefined ? {} : { signature: manifest.signature }),
     },
-    expected: { version: manifest.version, sizeBytes: manifest.size, sha256: manifest.sha256 },
+    endsWithBoot: true,
+    confirm: () => end({ ...base, state: 'complete' }),
+    decline: (error) => end({ ...base, state: 'failed', error }),
     async fetch(slot, onBytes, signal) {
       transfer.slot = slot;
       drain(transfer, slot);
