@@ -94,7 +94,7 @@ describe('the JSON of every command', () => {
       extra: { rssi: -70 },
     } satisfies Required<DeviceStatus>;
     const about = { device: 'd', receivedAtMs: 0, retained: true };
-    const event = statusEventJson({ type: 'status', status, ...about });
+    const event = statusEventJson({ type: 'status', named: true, status, ...about });
     expect(schemaCheck('watch')(event)).toEqual([]);
     expect(Object.keys(event)).toHaveLength(Object.keys(status).length + 3);
     const malformed = statusEventJson({ type: 'malformed', problem: 'no JSON', ...about });
