@@ -2,7 +2,9 @@ import { readdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { DeviceStatus } from '../../tools/core/fleet/status.ts';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
+import { statusEventJson } from '../../tools/workflows/watch.ts';
 import { runOta } from '../support/io.ts';
 import { jsonCommands, requireConforming, schemaCheck, schemaOf } from '../support/json-output.ts';
 import { startService } from '../support/service.ts';
@@ -82,6 +84,21 @@ describe('the JSON of every command', () => {
     expect((await ran(cwd, 'demo', '--binary', 'none.bin')).value.error.code).toBe(
       'binary-missing',
     );
+  });
+
+  it('has a place for everything that a status message can say', () => {
+    const status = {
+      ...{ state: 'downloading', progressPct: 5, message: 'm', error: 'e', build: 7 },
+      ...{ currentVersion: '1', availableVersion: '2', rollbackPending: true, freeHeapBytes: 1 },
+      ...{ uptimeS: 1, timestampUs: 1, deviceId: 'd', model: 'esp32', commandId: 'c' },
+      extra: { rssi: -70 },
+    } satisfies Required<DeviceStatus>;
+    const about = { device: 'd', receivedAtMs: 0, retained: true };
+    const event = statusEventJson({ type: 'status', named: true, status, ...about });
+    expect(schemaCheck('watch')(event)).toEqual([]);
+    expect(Object.keys(event)).toHaveLength(Object.keys(status).length + 3);
+    const malformed = statusEventJson({ type: 'malformed', problem: 'no JSON', ...about });
+    expect(schemaCheck('watch')(malformed)).toEqual([]);
   });
 
   it('says of virtual devices that poll how all rounds ended', async () => {

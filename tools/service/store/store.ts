@@ -11,8 +11,8 @@ export interface Store {
   readonly fleet: FleetStore;
   readonly catalog: CatalogStore;
   readonly history: HistoryStore;
-  readonly claims: Claims;
   readonly tokens: TokenStore;
+  readonly claims: Claims;
   /** Calls back when some node changed the catalog. */
   listen(changed: () => void): Promise<void>;
   close(): Promise<void>;
@@ -35,8 +35,8 @@ export function createStore(database: Database): Store {
     fleet: createFleetStore(database),
     catalog: guarded(createCatalogStore(database)),
     history: guarded(createHistoryStore(database.db)),
-    claims: database.claims,
     tokens: guarded(createTokenStore(database)),
+    claims: database.claims,
     listen: database.listen,
     close: database.close,
   };
