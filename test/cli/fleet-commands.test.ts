@@ -58,19 +58,33 @@ dev-0001  updated  runs 1.1.0
     });
   });
 
+  const sharedTopics = ['command', 'status'].flatMap((name) => [
+    ...['--set', `mqtt.${name}_topic=bms/ota/${name}`],
+  ]);
+  const updateAll = ['command', 'update', '--version', '1.1.0', '--wait', ...sharedTopics];
+
   it('says what an outcome is worth when devices do not say who they are', async () => {
     const { ota, broker } = await scene(0);
     await namelessDevice(broker.url, 7200);
-    const topics = ['command', 'status'].flatMap((name) => [
-      ...['--set', `mqtt.${name}_topic=bms/ota/${name}`],
-    ]);
-    const ran = await ota('command', 'update', '--version', '1.1.0', '--wait', ...topics);
+    const ran = await ota(...updateAll);
     expect(ran.stdout).toContain('bms/ota/status  updated  runs 1.1.0\n');
     expect(ran.stdout).toContain(
       'warning: messages on bms/ota/status do not say which device they are from (no device_id): ' +
         'the outcome is that of whoever spoke, one device or many; let devices send device_id',
     );
     expect(ran.exitCode).toBe(0);
+  });
+
+  it('fails when they are seen to be several', async () => {
+    const { ota, broker } = await scene(0);
+    for (const uptimeS of [7200, 720_000]) await namelessDevice(broker.url, uptimeS);
+    const ran = await ota(...updateAll, '--json');
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      ok: false,
+      warnings: [expect.stringContaining('(no device_id)')],
+      devices: [{ device: 'bms/ota/status', outcome: 'indistinct' }],
+    });
+    expect(ran.exitCode).toBe(1);
   });
 
   it('fails for a silent device, with its last state', async () => {
