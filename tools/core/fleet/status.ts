@@ -167,8 +167,10 @@ export function readCount(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
 }
 
+/** The range that the update service knows. */
 function readBuild(value: unknown): number | undefined {
-  return Number.isInteger(value) ? readCount(value) : undefined;
+  const build = Number.isInteger(value) ? readCount(value) : undefined;
+  return build !== undefined && build <= 0x7fff_ffff ? build : undefined;
 }
 
 /** Uptime in seconds. Firmware of the seed sends it in microseconds, too, as `timestamp_us`. */
@@ -181,7 +183,9 @@ export function exactUptimeS({ uptimeS, timestampUs }: DeviceStatus): number | u
 /** Texts of devices are shown on terminals: no escape sequences, no reversed direction. */
 export function cleanText(text: string, longest: number): string {
   const clean = text.replace(/[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
-  return clean.length > longest ? `${clean.slice(0, longest - 1)}…` : clean;
+  if (clean.length <= longest) return clean;
+  // Never half of a character.
+  return `${clean.slice(0, longest - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 function isDeeperThan(value: unknown, levels: number): boolean {
