@@ -56,6 +56,7 @@ async function againstFlash(binaryPath: string): Promise<Measurement> {
   const startedAt = performance.now();
   const report = await push({
     binaryPath,
+    manifestPaths: [],
     transport: esphome,
     channel: {},
     devices: [{ host: device.host, port: device.port }],

@@ -61,6 +61,10 @@ const story: readonly (readonly [string, string] | ((service: Started) => Promis
   ['keys list', ''],
   ['keys revoke', '--name k'],
   ['tokens create', '--name d1 --ttl 60'],
+  ['tokens create', '--name jane --role viewer'],
+  ['tokens revoke', '--subject d1 --kind device'],
+  ['tokens revoke', '--id TOKEN'],
+  ['tokens list', '--limit 5'],
   ['audit', '--updates'],
 ];
 
@@ -76,7 +80,9 @@ async function tell(...more: string[]): Promise<Record<string, string>> {
     }
     const [words, options] = step;
     const { body: uploaded } = await service.call('GET', '/api/ota/admin/firmware/1');
+    const { body: listed } = await service.call('GET', '/api/v1/tokens?kind=admin');
     const filled = options
+      .replace('TOKEN', String((listed.tokens as unknown as { id: string }[])[0]?.id))
       .split(' ')
       .filter((word) => word !== '')
       .map((word) => word.replace('SIZE', String(uploaded.file_size)))
@@ -138,6 +144,8 @@ describe('every act of ota admin', () => {
     );
     expect(told['models show']).not.toContain('BEGIN');
     expect(told['keys create']).toMatch(/^key +ota_\S+$/m);
+    expect(told['tokens list']).toMatch(/^[0-9a-f]{24} +admin +jane +viewer +(\S+Z +){2}\S+Z$/m);
+    expect(told['tokens list']).toMatch(/^[0-9a-f]{24} +device +d1 +- +(\S+Z +){2}\S+Z$/m);
     expect(told.audit).toMatch(/update_failed +d1/);
   });
 

@@ -28,6 +28,7 @@ const samples: Readonly<Record<AdminOption, readonly string[]>> = {
   'firmware-id': ['--firmware-id', '5'],
   group: ['--group', 'location:x'],
   id: ['--id', '9'],
+  kind: ['--kind', 'admin'],
   limit: ['--limit', '2'],
   'min-version': ['--min-version', '1.0.0'],
   name: ['--name', 'a/b c'],
@@ -40,12 +41,19 @@ const samples: Readonly<Record<AdminOption, readonly string[]>> = {
   skip: ['--skip', '4'],
   stable: ['--stable'],
   status: ['--status', 'failed'],
+  subject: ['--subject', 'a b'],
   target: ['--target', 'group'],
   ttl: ['--ttl', '60'],
   type: ['--type', 'key_created'],
   unsigned: ['--unsigned'],
   updates: ['--updates'],
   version: ['--version', '1.1.0'],
+};
+
+/** Flags that are of use only without another one of the same act. */
+const excluded: Readonly<Record<string, readonly AdminOption[]>> = {
+  'models set': ['unsigned'],
+  'tokens revoke': ['id'],
 };
 
 /** What the service gets, so that two requests can be compared. */
@@ -96,8 +104,7 @@ describe('the flags of ota admin', () => {
     async (words, act) => {
       const { requests, url } = await startRecorder();
       const cwd = await createFolder(files);
-      // These two exclude each other.
-      const names = optionsOf(act).filter((name) => name !== 'unsigned');
+      const names = optionsOf(act).filter((name) => !excluded[words]?.includes(name));
       const flags = [
         ['--server', url],
         ['--token', 'secret'],
@@ -141,6 +148,10 @@ describe('the flags of ota admin', () => {
     [['get', '--id', 'one'], '--id takes a number'],
     [['update', '--id', '1', '--description', '--stable'], 'Not enough arguments'],
     [['update', '--id', '1'], 'needs --active or --stable'],
+    [['tokens', 'revoke'], 'needs --id or --subject'],
+    [['tokens', 'revoke', '--subject', 'jane'], 'takes --id, or --subject and --kind'],
+    [['tokens', 'revoke', '--id', 'a1', '--kind', 'device'], 'takes --id, or --subject and --kind'],
+    [['tokens', 'revoke', '--id', 'a1', '--subject', 'x', '--kind', 'device'], 'takes --id, or'],
     [['rolout', 'list'], 'did you mean "rollout list"?'],
     [['get', '--idd', '1'], 'Unknown argument: idd'],
     [['keys', 'create', '--name', 'k', '--role', 'king'], 'Invalid values'],

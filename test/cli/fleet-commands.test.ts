@@ -149,3 +149,21 @@ describe('ota init --deploy-config', () => {
     expect(ran.exitCode).toBe(2);
   });
 });
+
+describe('ota simulate fleet', () => {
+  it('tells machines in the end which versions its devices run', async () => {
+    const broker = await testBroker();
+    const profile = { server_url: 'http://127.0.0.1:9' };
+    const cwd = await createFolder({ 'profile.json': profile });
+    const names = new Set<string>();
+    const client = await testClient(broker.url);
+    const enough = new AbortController();
+    await client.subscribe('fleet/+/ota/status', 1, ({ topic }) => {
+      if (names.add(topic).size === 2) enough.abort();
+    });
+    const words = ['simulate', 'fleet', '--count', '2', '--profile', 'profile.json', '--json'];
+    const options = { cwd, live: true, signal: enough.signal };
+    const { exitCode, stdout } = await runOta([...words, '--broker', broker.url], options);
+    expect([exitCode, JSON.parse(stdout)]).toEqual([0, { ok: true, versions: { '1.0.0': 2 } }]);
+  });
+});

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { DeviceNews } from '../../tools/core/fleet/news.ts';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
+import { createIntake } from '../../tools/service/intake.ts';
 import {
   type ApiDocument,
   type ApiRequest,
@@ -57,6 +59,38 @@ export function badInputContract(name: string, makeUrl: () => Promise<string | u
       });
       expect(put.status).toBeLessThan(500);
     });
+
+    it.each([
+      ['an id', { deviceId: 'a\0b' }],
+      ['a model', { model: '\ud800' }],
+      ['a version', { runs: { version: '1\0', build: undefined, imageSha256: undefined } }],
+      ['a target', { report: { status: 'downloading', version: '\udc00' } }],
+      ['an error', { report: { status: 'failed', version: '2.0.0', error: 'a\0' } }],
+      ['a build', { runs: { version: '1.0.0', build: 1e300, imageSha256: undefined } }],
+    ])(
+      'refuses a message with %s that no database can store, and keeps others',
+      async (_what, odd) => {
+        const { service } = await start();
+        const intake = createIntake(service.service);
+        const news = (deviceId: string, more: object): DeviceNews => ({
+          deviceId,
+          named: 'by-topic',
+          retained: false,
+          model: 'esp32',
+          runs: { version: '1.0.0', build: undefined, imageSha256: undefined },
+          ...more,
+        });
+        const [bad, ...good] = await Promise.all([
+          intake.take(news('bad', odd)),
+          ...Array.from({ length: 5 }, (_, index) => intake.take(news(`good-${index}`, {}))),
+        ]);
+        expect(bad?.outcome).toBe('refused');
+        expect(good.map(({ outcome }) => outcome)).not.toContain('refused');
+        expect((await service.call('GET', '/metrics')).body).toMatchObject({
+          devices_by_model: { esp32: 5 },
+        });
+      },
+    );
 
     it('keeps the reports of others when one device sends what no database can store', async () => {
       const world = await start();

@@ -43,6 +43,7 @@ function createFacts(changes: Partial<DeployFacts> = {}): DeployFacts {
       'm',
     ),
     release: parseRelease({ version: '1.0.0', artifacts: [artifact] }, 'r'),
+    signatures: new Map(),
     transports: [createFakeTransport('mqtt'), createFakeTransport('https')],
     variables: { TOKEN: 'hunter22' },
     ...changes,
@@ -50,6 +51,13 @@ function createFacts(changes: Partial<DeployFacts> = {}): DeployFacts {
 }
 
 describe('planning a deployment', () => {
+  it('hands the signature of an artifact on, where there is one', () => {
+    const signatures = new Map([['g.bin', 'c2lnbmF0dXJl']]);
+    const signed = planDeploy(request, createFacts({ signatures })).steps[0]?.artifact;
+    expect(signed?.signature).toBe('c2lnbmF0dXJl');
+    expect(planDeploy(request, createFacts()).steps[0]?.artifact).not.toHaveProperty('signature');
+  });
+
   it('makes one step for each artifact and protocol, in order', () => {
     const { steps } = planDeploy(request, createFacts());
     expect(steps.map(({ transport, destination }) => [transport, destination])).toEqual([

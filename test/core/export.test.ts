@@ -251,7 +251,7 @@ describe('version-json', () => {
   });
 
   it('carries the signature that stands beside the artifact', () => {
-    const signatures = new Map([['app.bin', Buffer.from('signature')]]);
+    const signatures = new Map([['app.bin', 'c2lnbmF0dXJl']]);
     const content = jsonOf('version-json', 'version.json', createFacts({ signatures }));
     expect(content).toMatchObject({ signature: Buffer.from('signature').toString('base64') });
   });

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { pullTopics } from '../../tools/core/chunks/pull.ts';
 import { parseTopicTemplate } from '../../tools/core/fleet/topic-template.ts';
+import type { ArtifactFacts } from '../../tools/core/release/delivery.ts';
+import { signBytes } from '../../tools/core/signing/sign-bytes.ts';
 import { type ChunkServerEvent, serveChunks } from '../../tools/messaging/chunk-server.ts';
 import type { BrokerClient } from '../../tools/transports/mqtt/client.ts';
 import { factsOf } from '../support/deliveries.ts';
@@ -13,15 +15,20 @@ import {
   testFleet,
   testImage,
 } from '../support/fleet.ts';
+import { createKey } from '../support/keys.ts';
 import { createTestClock } from '../support/test-clock.ts';
 
 const firmware = testImage('1.1.0', 100_000);
 const places = ['requestId', 'n'];
 
-async function serve(client: BrokerClient, onEvent: (event: ChunkServerEvent) => void = () => {}) {
+async function serve(
+  client: BrokerClient,
+  onEvent: (event: ChunkServerEvent) => void = () => {},
+  changes: Partial<ArtifactFacts> = {},
+) {
   return await serveChunks({
     client,
-    facts: factsOf(firmware, { version: '1.1.0', artifact: 'fleet' }),
+    facts: factsOf(firmware, { version: '1.1.0', artifact: 'fleet', ...changes }),
     firmware,
     topics: {
       request: parseTopicTemplate(pullTopics.request, places),
@@ -77,6 +84,20 @@ describe('the chunk server', () => {
         fw_checksum: createHash('sha256').update(firmware).digest('hex'),
       },
     });
+  });
+
+  it('brings the signature to devices that trust keys', async () => {
+    const key = createKey('ecdsa-p256');
+    const signature = Buffer.from(signBytes(key, firmware)).toString('base64');
+    const outcome = async (changes: Partial<ArtifactFacts>) => {
+      const { url } = await testBroker();
+      await serve(await testClient(url), () => {}, changes);
+      await testFleet(url, 1, { source: 'pull' }, { keys: [key.publicKey] });
+      const run = await commandFleet(await testClient(url), {});
+      return run.waits[0]?.outcome?.reason;
+    };
+    expect(await outcome({ signature })).toBe('runs 1.1.0');
+    expect(await outcome({})).toBe('ESP_ERR_OTA_VALIDATE_FAILED: the image is not signed');
   });
 
   it('lets many devices pull at the same time, and through lost connections', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseTopicTemplate } from '../../tools/core/fleet/topic-template.ts';
-import type { FleetOptions } from '../../tools/simulator/fleet.ts';
+import type { FleetOptions } from '../../tools/simulator/fleet/fleet.ts';
 import { rejection } from '../support/code.ts';
 import {
   commandFleet,

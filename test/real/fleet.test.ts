@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createCertificateAuthority } from '../../tools/simulator/certificates.ts';
+import { parseDeviceKey } from '../../tools/simulator/fleet/profile.ts';
 import { mqtt } from '../../tools/transports/mqtt.ts';
-import { factsOf, payloadOf, sendContext } from '../support/deliveries.ts';
+import { factsOf, failureOf, payloadOf, sendContext } from '../support/deliveries.ts';
 import { commandFleet, outcomesOf, testClient, testFleet, testImage } from '../support/fleet.ts';
 import { runOta } from '../support/io.ts';
 import { type MosquittoOptions, startMosquitto } from '../support/real-mosquitto.ts';
@@ -184,6 +185,90 @@ describe('Mosquitto with TLS, users and access lists', () => {
     expect(reader.exitCode).toBe(1);
     const ran = await command('host', 'host-pw');
     expect(ran.stdout).toContain('3 of 3 devices ended well');
+  });
+});
+
+describe('a retained announcement on Mosquitto', () => {
+  it('is seen by mosquitto_sub, also its signature, and gone when all devices run it', {
+    timeout: 60_000,
+  }, async () => {
+    const broker = await mosquitto();
+    const server = await updateServer('1.1.0');
+    const run = promisify(execFile);
+    const cwd = await createFolder({
+      'app.bin': server.image,
+      'ota/manifest.json': {
+        schema_version: 1,
+        product: { name: 'Fleet', hardware: 'esp32' },
+        deployment: {
+          default_protocols: ['mqtt'],
+          channels: {
+            mqtt: {
+              broker: broker.url,
+              mode: 'announce',
+              topic: 'news',
+              url: `${server.url}/firmware.bin`,
+              retain: true,
+              devices: ['dev-0000', 'dev-0001'],
+              status_topic: 'fleet/{device}/ota/status',
+            },
+          },
+        },
+        versions: [],
+      },
+    });
+    const must = async (...words: string[]) => {
+      const ran = await runOta(words, { cwd, live: true });
+      expect(ran.exitCode, `${ran.stdout}${ran.stderr}`).toBe(0);
+      return ran.stdout;
+    };
+    await must('package', '--binary', 'app.bin', '--version', '1.1.0', '--update-manifest');
+    await must('keygen', '--out', 'key.pem');
+    await must('sign', '--version', '1.1.0', '--key', 'key.pem');
+    const deploying = must('deploy', '--version', '1.1.0');
+
+    const host = ['-h', '127.0.0.1', '-p', String(broker.port), '-t', 'news'];
+    const listen = ['-C', '1', '-W', '20', '-F', '%r %p'];
+    const { stdout: shown } = await run('mosquitto_sub', [...host, ...listen]);
+    // No device is there yet: it stands.
+    const kept = await run('mosquitto_sub', [...host, ...listen, '--retained-only']);
+    expect(kept.stdout.replace(/^1/, '')).toBe(shown.replace(/^[01]/, ''));
+    const { signature } = JSON.parse(kept.stdout.slice(2)) as { signature: string };
+    await writeFile(join(cwd, 'offer.sig'), Buffer.from(signature, 'base64'));
+    const files = ['-verify', 'key.pub.pem', '-signature', 'offer.sig', 'app.bin'];
+    expect((await run('openssl', ['dgst', '-sha256', ...files], { cwd })).stdout).toBe(
+      'Verified OK\n',
+    );
+
+    const keys = [parseDeviceKey(await readFile(join(cwd, 'key.pub.pem'), 'utf8'), 'key')];
+    const profile = { source: 'announce', topic: 'news', public_keys: ['key.pub.pem'] };
+    const fleet = await testFleet(broker.url, 2, profile, { keys });
+    expect(await deploying).toContain('2 devices run 1.1.0; the announcement is cleared');
+    expect(fleet.versions()).toEqual({ '1.1.0': 2 });
+    const gone = run('mosquitto_sub', [...host, '-C', '1', '-W', '1', '--retained-only']);
+    await expect(gone).rejects.toMatchObject({ code: 27, stdout: '' }); // 27: the time is over
+  });
+
+  it('stays when nobody comes, and is taken back by hand', async () => {
+    const broker = await mosquitto();
+    const image = testImage('1.1.0');
+    const mqttChannel = {
+      broker: broker.url,
+      mode: 'announce',
+      topic: 'news',
+      url: 'https://updates.example.com/fw',
+      retain: true,
+      devices: ['gone'],
+      status_topic: 'fleet/{device}/ota/status',
+      deadline: 1,
+    };
+    const facts = factsOf(image, { version: '1.1.0' });
+    const [delivery] = mqtt.prepare(mqttChannel, { artifact: facts, devices: [] });
+    const context = sendContext(live);
+    const sending = delivery?.send(payloadOf(image, facts), context) as Promise<unknown>;
+    expect((await failureOf(sending)).message).toMatch(/; the announcement stays on news$/);
+    expect((await delivery?.clear?.(context))?.answer).toBe('news: 1.1.0 is cleared');
+    expect((await delivery?.clear?.(context))?.answer).toBe('news: nothing is kept there');
   });
 });
 

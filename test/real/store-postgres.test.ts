@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { createSessionNumbers } from '../../tools/service/session-numbers.ts';
 import { openStore } from '../../tools/service/store/store.ts';
 import { storeContract } from '../contracts/store.ts';
+import { tokenStoreContract } from '../contracts/token-store.ts';
 import { type RealPostgres, startPostgres } from '../support/real-postgres.ts';
 import { aCheck, aReleaseRow, aRolloutRow, catalogOf } from '../support/store-samples.ts';
 
@@ -13,6 +14,7 @@ beforeAll(async () => {
 afterAll(() => server?.remove());
 
 storeContract('PostgreSQL', () => server.makeUrl());
+tokenStoreContract('PostgreSQL', () => server.makeUrl());
 
 describe('two nodes on one PostgreSQL', () => {
   it('start at the same moment, and one of them makes the tables', async () => {

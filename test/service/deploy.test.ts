@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import reportSchema from '../../schemas/deploy-report.schema.json' with { type: 'json' };
@@ -54,7 +54,7 @@ async function createProduct(query = '?model={hardware}', protocols = ['https'])
     if (report.deliveries !== undefined) expect(checkReport(report)).toEqual([]);
     return { ...ran, report, delivery: report.deliveries?.[0] };
   }
-  return { service, ota, deploy, rollouts };
+  return { cwd, service, ota, deploy, rollouts };
 }
 
 describe('ota deploy to the service', () => {
@@ -71,7 +71,33 @@ describe('ota deploy to the service', () => {
     });
     expect(await rollouts()).toHaveLength(1);
   });
+
+  it('brings the signature along, which a model may demand', async () => {
+    const { cwd, service, ota, deploy } = await createProduct();
+    expect((await ota('keygen', '--out', 'release.pem')).exitCode).toBe(0);
+    const public_keys = [await readFile(join(cwd, 'release.pub.pem'), 'utf8')];
+    await service.call('PUT', '/api/v1/models/esp32', { public_keys });
+    const unsigned = await deploy();
+    expect(unsigned.exitCode).toBe(1);
+    expect(unsigned.delivery?.error?.message).toContain('signature');
+    expect((await ota('sign', '--version', '1.1.0', '--key', 'release.pem')).exitCode).toBe(0);
+    const signed = await deploy('--rollout', 'all');
+    expect(signed.exitCode, signed.stdout + signed.stderr).toBe(0);
+    const signature = await readFile(await signatureFile(cwd));
+    const answer = await service.check('d1', '1.0.0');
+    expect(answer).toMatchObject({
+      update_available: true,
+      signature: signature.toString('base64'),
+    });
+  });
 });
+
+/** The one that `ota sign` has written beside the firmware. */
+async function signatureFile(cwd: string): Promise<string> {
+  const folder = join(cwd, 'ota/versions/1.1.0');
+  const name = (await readdir(folder)).find((one) => one.endsWith('.sig'));
+  return join(folder, name ?? 'none.sig');
+}
 
 describe('ota deploy --rollout', () => {
   it('says in a dry run for whom the release is, and sends nothing', async () => {

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
@@ -68,6 +70,27 @@ describe.each([
     const known = await get(url, { 'if-none-match': head.header('etag') ?? '' });
     expect(known.status).toBe(304);
   });
+});
+
+describe('a file that is gone from the artifact folder', () => {
+  it.each([64 * 1024 * 1024, 0])(
+    'is a 404 that nobody keeps (%d bytes of memory)',
+    async (cacheBytes) => {
+      const service = await startService({ settings: { cacheBytes } });
+      await service.upload('1.1.0', bytes);
+      await rm(join(service.folder, 'artifacts/sha256'), { recursive: true });
+      for (const [method, headers] of [
+        ['GET', {}],
+        ['HEAD', {}],
+        ['GET', { range: 'bytes=0-3' }],
+      ] as const) {
+        const answer = await get(`${service.url}${path}`, headers, method);
+        expect([answer.status, answer.header('cache-control')]).toEqual([404, 'no-store']);
+        for (const name of ['etag', 'content-range', 'repr-digest', 'x-md5'])
+          expect(answer.header(name)).toBeNull();
+      }
+    },
+  );
 });
 
 describe('a range', () => {

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
-import { createTokens } from '../../tools/service/tokens.ts';
+import { createTokenSigner } from '../../tools/service/jwt.ts';
 import { adminKey, startService } from '../support/service.ts';
 
 const bytes = buildImage({ chip: 'esp32', project: 'app', version: '1.1.0' });
@@ -45,9 +45,10 @@ describe('who may administer', () => {
     const service = await startService({
       settings: { tokenSecret: 'a secret that is long enough' },
     });
-    const good = await createTokens('a secret that is long enough', Date.now);
-    const foreign = await createTokens('another secret, also long', Date.now);
-    const past = await createTokens('a secret that is long enough', () => 1000);
+    const good = await createTokenSigner('a secret that is long enough', Date.now);
+    const foreign = await createTokenSigner('another secret, also long', Date.now);
+    const expiresAtS = Math.floor(Date.now() / 1000) + 60;
+    const of = { kind: 'admin', subject: 'x', role: 'admin', expiresAtS } as const;
     const claims = { sub: 'x', role: 'admin', iss: 'esp-ota-toolkit', aud: 'admin', exp: 9e9 };
     const status = async (token: string) =>
       (
@@ -55,12 +56,13 @@ describe('who may administer', () => {
           authorization: `Bearer ${token}`,
         })
       ).status;
-    expect(await status(await good.createAdmin('x', 'viewer', 60))).toBe(200);
+    expect(await status(await good.sign(of))).toBe(200);
     expect(await status(`${part({ alg: 'none' })}.${part(claims)}.`)).toBe(401);
     expect(await status(`${part({ alg: 'none' })}.${part(claims)}.x`)).toBe(401);
-    expect(await status(await foreign.createAdmin('x', 'admin', 60))).toBe(401);
-    expect(await status(await past.createAdmin('x', 'admin', 60))).toBe(401);
-    expect(await status(await good.createDevice('x', 60))).toBe(401);
+    expect(await status(await foreign.sign(of))).toBe(401);
+    expect(await status(await good.sign({ ...of, expiresAtS: 61 }))).toBe(401);
+    expect(await status(await good.sign({ ...of, kind: 'device' }))).toBe(401);
+    expect(await status(await good.sign({ ...of, role: undefined }))).toBe(401);
   });
 
   it('is written down', async () => {

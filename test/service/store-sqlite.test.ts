@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../tools/service/store/database.ts';
 import { openStore } from '../../tools/service/store/store.ts';
 import { storeContract } from '../contracts/store.ts';
+import { tokenStoreContract } from '../contracts/token-store.ts';
 
 let folder: string;
 let count = 0;
@@ -14,7 +15,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-storeContract('SQLite', async () => `sqlite:${join(folder, `${++count}`, 'ota.db')}`);
+const makeUrl = async () => `sqlite:${join(folder, `${++count}`, 'ota.db')}`;
+storeContract('SQLite', makeUrl);
+tokenStoreContract('SQLite', makeUrl);
 
 describe('a store on SQLite', () => {
   it('belongs to one process', async () => {

@@ -8,8 +8,8 @@ import type { Expectation } from '../../tools/core/fleet/wait.ts';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import { type CommandRunOptions, runCommand } from '../../tools/messaging/command-run.ts';
 import { type BrokerOptions, createBroker } from '../../tools/simulator/broker.ts';
-import { type Fleet, type FleetOptions, startFleet } from '../../tools/simulator/fleet.ts';
-import { parseFleetProfile } from '../../tools/simulator/fleet-profile.ts';
+import { type Fleet, type FleetOptions, startFleet } from '../../tools/simulator/fleet/fleet.ts';
+import { parseFleetProfile } from '../../tools/simulator/fleet/profile.ts';
 import { parseBroker } from '../../tools/transports/mqtt/broker-url.ts';
 import {
   type BrokerClient,
@@ -53,7 +53,11 @@ export function testImage(version: string, sizeBytes = 40_000): Uint8Array {
 }
 
 /** An update server in this process: files by name, version.json among them. */
-export async function testUpdateServer(version: string, image = testImage(version)) {
+export async function testUpdateServer(
+  version: string,
+  image = testImage(version),
+  signature?: string,
+) {
   const sha256 = createHash('sha256').update(image).digest('hex');
   const file = buildVersionFile({
     version,
@@ -61,6 +65,7 @@ export async function testUpdateServer(version: string, image = testImage(versio
     forceUpdate: false,
     sizeBytes: image.length,
     sha256,
+    ...(signature === undefined ? {} : { signature }),
   });
   const files = new Map<string, Uint8Array>([
     ['/version.json', Buffer.from(JSON.stringify(file))],

@@ -1,5 +1,6 @@
 import type { Io, Output } from '../../tools/cli/io.ts';
 import { main } from '../../tools/cli/main.ts';
+import { requireConforming } from './json-output.ts';
 
 /** What a command line did. */
 export interface Ran {
@@ -20,7 +21,7 @@ export interface RunOptions {
   onOutput?(): void;
 }
 
-/** Runs a command line in this process, as `ota <words>` would in `cwd`. */
+/** Runs a command line in this process, as `ota <words>` would in `cwd`; JSON that it prints fits its schema. */
 export async function runOta(words: readonly string[], options: RunOptions): Promise<Ran> {
   const stdout = createSink(options.onOutput);
   const stderr = createSink();
@@ -36,6 +37,7 @@ export async function runOta(words: readonly string[], options: RunOptions): Pro
     random: options.live === true ? Math.random : () => 0,
   };
   const exitCode = await main(words, io);
+  requireConforming(words, stdout.text());
   return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
 }
 

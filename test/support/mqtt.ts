@@ -1,6 +1,6 @@
 import type { IPublishPacket, Packet } from 'mqtt-packet';
 import { onTestFinished } from 'vitest';
-import type { Receipt, SendContext } from '../../tools/core/release/delivery.ts';
+import type { ArtifactFacts, Receipt, SendContext } from '../../tools/core/release/delivery.ts';
 import { mqtt } from '../../tools/transports/mqtt.ts';
 import { payloadOf, sampleBytes, sendContext } from './deliveries.ts';
 import { type BrokerScript, createScriptedBroker, type ScriptedBroker } from './scripted-broker.ts';
@@ -8,9 +8,13 @@ import { type BrokerScript, createScriptedBroker, type ScriptedBroker } from './
 /** Sends over MQTT with the given channel. */
 export function sendMqtt(
   channel: object,
-  options: { bytes?: Uint8Array; context?: Partial<SendContext> } = {},
+  options: {
+    bytes?: Uint8Array;
+    facts?: Partial<ArtifactFacts>;
+    context?: Partial<SendContext>;
+  } = {},
 ): Promise<Receipt> {
-  const payload = payloadOf(options.bytes ?? sampleBytes);
+  const payload = payloadOf(options.bytes ?? sampleBytes, options.facts);
   const [delivery] = mqtt.prepare(channel, { artifact: payload.facts, devices: [] });
   if (delivery === undefined) throw new Error('no delivery');
   return delivery.send(payload, sendContext(options.context));

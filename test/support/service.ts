@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { StatusFeed, StatusFeedParts } from '../../tools/core/fleet/status-intake.ts';
-import { createApp, type Patience } from '../../tools/service/app.ts';
+import { createApp } from '../../tools/service/app.ts';
 import type { ArtifactStore } from '../../tools/service/artifacts/artifact-store.ts';
 import { createDiskStore } from '../../tools/service/artifacts/disk-store.ts';
+import type { Patience } from '../../tools/service/server-options.ts';
 import {
   createService,
   defaultSettings,

@@ -3,12 +3,14 @@ import { join, resolve } from 'node:path';
 
 /**
  * The folder with real images and reference pages, beside the project (`../shared`) or where `OTA_SHARED`
- * says. It is not part of the project: without it the tests that need it are left out, but never in CI.
+ * says. It is not part of the project: without it the tests that need it are left out, but never in CI, and not
+ * when a folder is named that is not there.
  */
 export function sharedFolder(): string | undefined {
   const folder = process.env.OTA_SHARED ?? resolve(import.meta.dirname, '../../../shared');
   if (existsSync(folder)) return folder;
-  if (process.env.CI === 'true') throw new Error(`there is no shared folder at ${folder}`);
+  if (process.env.CI === 'true' || process.env.OTA_SHARED !== undefined)
+    throw new Error(`there is no shared folder at ${folder}`);
   return undefined;
 }
 

@@ -1,12 +1,19 @@
+import { sql } from 'kysely';
 import type { ReportedStatus } from '../../tools/core/fleet/attempt.ts';
 import { answerCheckIn } from '../../tools/core/fleet/check-in.ts';
 import { sortReleases } from '../../tools/core/fleet/offer.ts';
 import type { FleetCatalog } from '../../tools/core/fleet/record.ts';
 import { answerReport } from '../../tools/core/fleet/report.ts';
 import type { CatalogRows } from '../../tools/service/store/catalog-store.ts';
+import { openDatabase } from '../../tools/service/store/database.ts';
 import type { FleetDecision } from '../../tools/service/store/fleet-store.ts';
 import { toReleaseFacts, toRollout } from '../../tools/service/store/rows.ts';
-import type { NewRelease, NewRollout } from '../../tools/service/store/tables.ts';
+import type {
+  EventRow,
+  NewRelease,
+  NewRollout,
+  TokenRow,
+} from '../../tools/service/store/tables.ts';
 
 export function aReleaseRow(changes: Partial<NewRelease> = {}): NewRelease {
   return {
@@ -91,4 +98,33 @@ export function aReport(
       return answerReport(record, { status, release, uptimeMs }, catalog, now);
     },
   };
+}
+
+export function aTokenRow(changes: Partial<TokenRow> = {}): TokenRow {
+  return {
+    id: 't1',
+    kind: 'device',
+    subject: 'd1',
+    role: null,
+    created_at: 1,
+    expires_at: 100,
+    revoked_at: null,
+    ...changes,
+  };
+}
+
+/** An entry of the audit log. */
+export function aNote(type: string): Omit<EventRow, 'id'> {
+  const nothing = { model: null, version: null, rollout: null, device_id: null };
+  return { at: 1, type, actor: 'test', data: '{}', ...nothing };
+}
+
+/** Stores revoked tokens `t1`, `t2` and so on, in a database that nobody else has open if it is SQLite. */
+export async function revokeMany(url: string, count: number): Promise<void> {
+  const database = await openDatabase(url);
+  await sql`insert into tokens (id, kind, subject, created_at, expires_at, revoked_at)
+    with recursive numbers(number) as
+      (select 1 union all select number + 1 from numbers where number < cast(${count} as integer))
+    select 't' || number, 'device', 'some', 1, 9000000000000, 2 from numbers`.execute(database.db);
+  await database.close();
 }

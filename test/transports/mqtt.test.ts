@@ -91,6 +91,15 @@ describe('one message carries the firmware', () => {
     });
   });
 
+  it('the signature of a signed release goes along, in properties and description', async () => {
+    const broker = await scriptedBroker();
+    const facts = { signature: 'c2lnbmF0dXJl' };
+    await sendMqtt({ broker: broker.url, topic: 'fw', metadata_topic: 'about' }, { facts });
+    const [message, about] = published(broker.packets);
+    expect(message?.properties?.userProperties).toMatchObject(facts);
+    expect(JSON.parse(String(about?.payload))).toMatchObject(facts);
+  });
+
   it('no description is sent when the firmware is refused', async () => {
     const broker = await scriptedBroker({
       onPacket(packet, connection) {

@@ -71,7 +71,7 @@ function createRun(changes: Partial<DeliverOptions> = {}): Run {
         nowMs += ms;
       },
     },
-    payloadOf: () => payload,
+    attempt: (step, context) => step.send(payload, context),
     notify: (event: DeliveryEvent) => events.push(`${event.step.transport} ${event.type}`),
     waits,
     events,

@@ -47,7 +47,7 @@ describe('finding what of a release is published', () => {
       version: '1.2.3',
       notes: 'New.',
       minVersion: '1.0.0',
-      signature: (await readFile(`${product.artifactPath}.sig`)).toString('base64'),
+      facts: { signature: (await readFile(`${product.artifactPath}.sig`)).toString('base64') },
     });
   });
 

@@ -37,6 +37,7 @@ async function pushTo(targets: readonly DeviceTarget[], changes: Partial<PushOpt
   const waits: number[] = [];
   const report = await push({
     binaryPath: `${folder}/firmware.bin`,
+    manifestPaths: [],
     transport,
     channel: {},
     devices: targets,

@@ -56,6 +56,24 @@ describe('deploying where signatures are required', () => {
     expect(sent).toEqual(['mqtt', 'https']);
   });
 
+  it('sends the signature of the artifact along, and none with an unsigned release', async () => {
+    const product = await createProduct(policyOf([key], { required: false }));
+    const seen: unknown[] = [];
+    const look = createFakeTransport('mqtt', async ({ facts }) => {
+      seen.push(facts.signature);
+      return { sentBytes: 0, warnings: [] };
+    });
+    const options = {
+      manifestPath: product.manifestPath,
+      available: [look, createFakeTransport('https')],
+    };
+    await deploy(sampleDeploy(options));
+    await signWith(product, key);
+    await deploy(sampleDeploy(options));
+    const signature = await readFile(`${product.artifactPath}.sig`);
+    expect(seen).toEqual([undefined, signature.toString('base64')]);
+  });
+
   it.each([true, false])('refuses an unsigned release (dry run: %s)', async (dryRun) => {
     const product = await createProduct(policyOf([key]));
     const { sent, done } = tryDeploy(product, dryRun);

@@ -88,21 +88,36 @@ export function renderPlan(plan: DeployPlan, dryRun: boolean): string {
   return lines.join('\n');
 }
 
+/** What is going to be cleared, for people. */
+export function renderClearing(plan: DeployPlan, dryRun: boolean): string {
+  const prefix = dryRun ? '[dry-run] ' : '';
+  return plan.steps
+    .map(({ transport, artifact, destination }) => {
+      return `${prefix}clear ${transport}: ${artifact.filename} -> ${destination}`;
+    })
+    .join('\n');
+}
+
 /** How it went, for people: each delivery, then the sum. */
-export function renderReport(report: DeployReport): string {
+export function renderReport(
+  report: DeployReport,
+  done: 'delivered' | 'cleared' = 'delivered',
+): string {
   const lines = report.deliveries.flatMap(renderDelivery);
   for (const warning of report.warnings) lines.push(`warning: ${warning}; a live run stops here`);
   if (report.dry_run) return [...lines, 'dry run: nothing was sent'].join('\n');
-  const good = report.deliveries.filter(({ status }) => status === 'delivered').length;
+  const good = report.deliveries.filter(({ status }) => status === done).length;
   const cancelled = report.cancelled ? ' (cancelled)' : '';
-  return [...lines, `${good} of ${report.deliveries.length} delivered${cancelled}`].join('\n');
+  return [...lines, `${good} of ${report.deliveries.length} ${done}${cancelled}`].join('\n');
 }
 
 function renderDelivery(delivery: DeliveryReport): string[] {
   if (delivery.status === 'planned') return [];
   const { transport, filename, status, seconds, sent_bytes: sent, attempts, error } = delivery;
-  const rate = seconds > 0 ? `, ${formatBytes(Math.round(sent / seconds))}/s` : '';
-  const effort = `${formatBytes(sent)} in ${seconds.toFixed(1)} s${rate}, ${count(attempts, 'attempt', 'attempts')}`;
+  const moved = status !== 'cleared';
+  const rate = moved && seconds > 0 ? `, ${formatBytes(Math.round(sent / seconds))}/s` : '';
+  const amount = moved ? `${formatBytes(sent)} in ` : '';
+  const effort = `${amount}${seconds.toFixed(1)} s${rate}, ${count(attempts, 'attempt', 'attempts')}`;
   const mark = status === 'delivered' ? 'ok' : status;
   const lines = [`${mark}: ${transport} ${filename} -> ${delivery.destination} (${effort})`];
   const { rollout } = delivery;

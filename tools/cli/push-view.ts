@@ -73,6 +73,7 @@ function renderDevice(delivery: DeliveryReport): string[] {
 const words: Readonly<Record<DeliveryReport['status'], string>> = {
   planned: 'planned',
   delivered: 'done',
+  cleared: 'cleared',
   failed: 'failed',
   skipped: 'not tried',
   cancelled: 'cancelled',

@@ -132,6 +132,10 @@ export const errorCodes = {
   'program-missing': { exit: 1, meaning: 'A program that is needed is not installed.' },
   'chunks-incomplete': { exit: 1, meaning: 'A device does not have all chunks of a transfer.' },
   'publish-failed': { exit: 1, meaning: 'A file could not be put onto the update server.' },
+  'nothing-to-clear': {
+    exit: 2,
+    meaning: 'No channel of the release leaves anything standing that could be cleared.',
+  },
   'fleet-incomplete': {
     exit: 1,
     meaning: 'At least one device did not reach its end state; the report names each.',
@@ -163,6 +167,7 @@ export const errorCodes = {
   },
   forbidden: { exit: 1, meaning: 'These credentials do not suffice for that.' },
   'key-unknown': { exit: 1, meaning: 'The service has no key of that name.' },
+  'token-unknown': { exit: 1, meaning: 'The service has made no token with that id.' },
   'key-exists': { exit: 1, meaning: 'The service has a key of that name already.' },
   'rate-limited': { exit: 1, meaning: 'Too many requests; the answer says when to come back.' },
   'link-invalid': { exit: 1, meaning: 'A signed download address is changed or has expired.' },

@@ -1,19 +1,10 @@
+import type { StatusEvent } from '../core/fleet/status-event.ts';
 import { hearVoice, indistinct, namelessWarning, type Voices } from '../core/fleet/voices.ts';
-import {
-  type DeviceWait,
-  type Expectation,
-  expireWait,
-  observeStatus,
-  startDeviceWait,
-} from '../core/fleet/wait.ts';
-import type { StatusEvent } from './status-feed.ts';
+import type { DeviceWait, Expectation } from '../core/fleet/wait.ts';
+import { createWaitList, type WaitEvent, type WaitList } from '../core/fleet/wait-list.ts';
 
 /** Rejects when the signal is aborted. */
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
-
-export type LedgerEvent =
-  | { readonly type: 'moved'; readonly wait: DeviceWait }
-  | { readonly type: 'ended'; readonly wait: DeviceWait };
 
 export interface LedgerOptions {
   readonly expectation: Omit<Expectation, 'sentAtMs'>;
@@ -23,7 +14,7 @@ export interface LedgerOptions {
   readonly statusTopic: string;
   readonly now: () => number;
   readonly sleep: Sleep;
-  notify(event: LedgerEvent): void;
+  notify(event: WaitEvent): void;
 }
 
 /** Who is waited for, and how far each is. */
@@ -48,8 +39,8 @@ interface Book {
   readonly options: LedgerOptions;
   /** The newest message of each from before the command. */
   readonly early: Map<string, Told>;
-  readonly waits: Map<string, DeviceWait>;
-  expectation?: Expectation;
+  /** From the command on. */
+  waits?: WaitList;
   voices: Voices;
   heard: number;
   malformed: number;
@@ -61,7 +52,6 @@ export function createLedger(options: LedgerOptions): Ledger {
   const book: Book = {
     options,
     early: new Map(),
-    waits: new Map(),
     voices: { several: false },
     heard: 0,
     malformed: 0,
@@ -78,7 +68,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     heardCount: () => book.heard,
     start: (devices) => begin(book, devices),
     finished: (signal) => untilEnded(book, signal),
-    waits: () => [...book.waits.values()],
+    waits: () => book.waits?.list() ?? [],
     malformed: () => book.malformed,
     warnings: () =>
       book.nameless === 0 ? [] : [namelessWarning(options.statusTopic, options.open)],
@@ -99,51 +89,27 @@ function take(book: Book, event: StatusEvent): void {
     book.nameless += 1;
     book.voices = hearVoice(book.voices, event);
   }
-  if (book.expectation === undefined) book.early.set(event.device, event);
-  else observe(book, event, book.expectation);
+  if (book.waits === undefined) book.early.set(event.device, event);
+  else observe(book, event, book.waits);
 }
 
-function observe(book: Book, event: Told, expectation: Expectation): void {
+function observe(book: Book, event: Told, waits: WaitList): void {
   const { open, statusTopic } = book.options;
-  if (!book.waits.has(event.device)) {
-    if (!open) return;
-    book.waits.delete(statusTopic);
-    join(book, event.device, expectation);
+  if (open && !waits.has(event.device)) {
+    waits.leave(statusTopic);
+    waits.join(event.device, book.early.get(event.device));
   }
-  const wait = book.waits.get(event.device);
-  if (wait === undefined) return;
-  const seen = observeStatus(wait, event, expectation);
   const mixed = !event.named && book.voices.several;
-  put(book, mixed ? { ...seen, outcome: indistinct(statusTopic) } : seen);
-  if (allEnded(book)) book.wake();
-}
-
-/** Begins to wait; what was heard before is old news, also when it was not kept by the broker. */
-function join(book: Book, device: string, expectation: Expectation): void {
-  const event = book.early.get(device);
-  const wait = startDeviceWait(device, expectation);
-  const known =
-    event === undefined ? wait : observeStatus(wait, { ...event, retained: true }, expectation);
-  book.waits.set(device, known);
+  waits.observe(event.device, event, mixed ? indistinct(statusTopic) : undefined);
+  if (waits.allEnded) book.wake();
 }
 
 function begin(book: Book, devices: readonly string[]): void {
-  const { expectation, open, statusTopic, now } = book.options;
-  book.expectation = { ...expectation, sentAtMs: now() };
-  for (const device of open ? [statusTopic] : devices) join(book, device, book.expectation);
-}
-
-/** Notes where a device is, and tells what is new. */
-function put(book: Book, wait: DeviceWait): void {
-  const before = book.waits.get(wait.device);
-  book.waits.set(wait.device, wait);
-  if (wait.outcome !== undefined && before?.outcome === undefined) {
-    book.options.notify({ type: 'ended', wait });
-  } else if (wait.mark !== before?.mark) book.options.notify({ type: 'moved', wait });
-}
-
-function allEnded({ waits }: Book): boolean {
-  return [...waits.values()].every(({ outcome }) => outcome !== undefined);
+  const { expectation, open, statusTopic, now, notify } = book.options;
+  book.waits = createWaitList({ ...expectation, sentAtMs: now() }, notify);
+  for (const device of open ? [statusTopic] : devices) {
+    book.waits.join(device, book.early.get(device));
+  }
 }
 
 /** How exactly a timeout is kept. */
@@ -153,30 +119,24 @@ const tickMs = 50;
 const othersMs = 500;
 
 async function untilEnded(book: Book, signal: AbortSignal): Promise<void> {
+  const { waits } = book;
+  if (waits === undefined) return;
   const { open, sleep } = book.options;
   let known: number;
   do {
-    await untilKnownEnded(book, signal);
-    known = book.waits.size;
+    await untilKnownEnded(book, waits, signal);
+    known = waits.size;
     if (open) await sleep(othersMs, signal).catch(() => {});
-  } while (!signal.aborted && (book.waits.size !== known || !allEnded(book)));
+  } while (!signal.aborted && (waits.size !== known || !waits.allEnded));
 }
 
-async function untilKnownEnded(book: Book, signal: AbortSignal): Promise<void> {
+async function untilKnownEnded(book: Book, waits: WaitList, signal: AbortSignal): Promise<void> {
+  const { sleep, now } = book.options;
   const done = new Promise<void>((resolve) => {
     book.wake = resolve;
   });
-  while (!allEnded(book) && !signal.aborted) {
-    await Promise.race([done, book.options.sleep(tickMs, signal).catch(() => {})]);
-    expire(book);
-  }
-}
-
-function expire(book: Book): void {
-  const { expectation, options } = book;
-  if (expectation === undefined) return;
-  for (const wait of book.waits.values()) {
-    const expired = expireWait(wait, options.now(), expectation);
-    if (expired !== wait) put(book, expired);
+  while (!waits.allEnded && !signal.aborted) {
+    await Promise.race([done, sleep(tickMs, signal).catch(() => {})]);
+    waits.expire(now());
   }
 }

@@ -4,13 +4,14 @@ import { type AudienceRequest, chooseDevices, type KnownDevices } from '../core/
 import { formatCommand } from '../core/fleet/command.ts';
 import type { TopicTemplate } from '../core/fleet/topic-template.ts';
 import type { DeviceWait, Expectation } from '../core/fleet/wait.ts';
+import type { WaitEvent } from '../core/fleet/wait-list.ts';
 import type { BrokerClient } from '../transports/mqtt/client.ts';
-import { createLedger, type Ledger, type LedgerEvent, type Sleep } from './command-ledger.ts';
+import { createLedger, type Ledger, type Sleep } from './command-ledger.ts';
 import { followStatus } from './status-feed.ts';
 
 export type CommandEvent =
   | { readonly type: 'sent'; readonly devices: readonly string[] }
-  | LedgerEvent;
+  | WaitEvent;
 
 export interface CommandRunOptions {
   readonly client: BrokerClient;
@@ -19,7 +20,7 @@ export interface CommandRunOptions {
   readonly qos: 0 | 1 | 2;
   readonly audience: AudienceRequest;
   readonly known: KnownDevices;
-  readonly expectation: Omit<Expectation, 'sentAtMs'>;
+  readonly expectation: Omit<Expectation, 'sentAtMs'> & { readonly commandId: string };
   /** Follow the devices until each has ended. */
   readonly wait: boolean;
   /** Retained states are listened for, before the command goes out, until none has come for so long. */

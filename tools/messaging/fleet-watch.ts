@@ -1,5 +1,5 @@
 import type { DeviceStatus } from '../core/fleet/status.ts';
-import type { StatusEvent } from './status-feed.ts';
+import type { StatusEvent } from '../core/fleet/status-event.ts';
 
 /** The newest of one device. */
 export interface WatchedDevice {

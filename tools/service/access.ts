@@ -50,12 +50,9 @@ export function createAccess(
   }
   return {
     async require(headers, role) {
-      let actor = await identify(headers);
-      if (actor === undefined) {
-        // A key made on another node a moment ago.
-        await catalog.reload().catch(() => undefined);
-        actor = await identify(headers);
-      }
+      // Another node may have made or revoked a key or token a moment ago.
+      await catalog.refresh();
+      const actor = await identify(headers);
       if (actor === undefined) throw unauthorized();
       if (roles.indexOf(actor.role) >= roles.indexOf(role)) return actor;
       throw new OtaError(

@@ -14,7 +14,8 @@ export type AuditType =
   | 'model_updated'
   | 'key_created'
   | 'key_revoked'
-  | 'token_created';
+  | 'token_created'
+  | 'token_revoked';
 
 export interface AuditFacts {
   readonly model?: string;

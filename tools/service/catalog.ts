@@ -5,14 +5,16 @@ import type { Rollout } from '../core/fleet/rollout.ts';
 import type { CatalogRows } from './store/catalog-store.ts';
 import { toReleaseFacts, toRollout } from './store/rows.ts';
 import type { Store } from './store/store.ts';
-import type { KeyRow, ModelRow, ReleaseRow, RolloutRow } from './store/tables.ts';
+import type { KeyRow, ModelRow, ReleaseRow, RolloutRow, TokenKind } from './store/tables.ts';
+import type { RevocationRows } from './store/token-store.ts';
 
-/** Releases, rollouts, models and keys as they were at one moment. */
+/** Releases, rollouts, models, keys and revoked tokens as they were at one moment. */
 export interface Snapshot extends FleetCatalog {
   readonly state: number;
   readonly releases: readonly ReleaseRow[];
   readonly rollouts: readonly RolloutRow[];
   readonly keys: readonly KeyRow[];
+  readonly revoked: Revoked;
   releaseRow(id: number): ReleaseRow | undefined;
   rolloutRow(name: string): RolloutRow | undefined;
   model(model: string): ModelRow;
@@ -21,12 +23,23 @@ export interface Snapshot extends FleetCatalog {
   readonly allModelsOpen: boolean;
 }
 
+/** Which tokens are worth nothing before they expire. */
+export interface Revoked {
+  hasId(id: string): boolean;
+  /** Until when tokens of a subject are revoked, in milliseconds. */
+  cutoff(kind: TokenKind, subject: string): number | undefined;
+  /** False when memory does not hold them all. */
+  readonly complete: boolean;
+}
+
 /** The catalog in memory. */
 export interface Catalog {
   current(): Snapshot;
   /** Loads again when the database has moved on; `state` comes with every read of a device. */
   ensure(state: number): Promise<Snapshot>;
   reload(): Promise<Snapshot>;
+  /** Asks the database whether it has moved on. */
+  refresh(): Promise<Snapshot>;
 }
 
 const defaultModel = { auth: 'open', public_keys: '[]' } as const;
@@ -59,6 +72,7 @@ export async function createCatalog(store: Store): Promise<Catalog> {
       loading ??= load();
       return loading;
     },
+    refresh: async () => catalog.ensure(await store.catalog.state()),
   };
   await store.listen(() => void catalog.reload().catch(() => undefined));
   return catalog;
@@ -80,6 +94,7 @@ function toSnapshot(rows: CatalogRows): Snapshot {
     releases: rows.releases,
     rollouts: rows.rollouts,
     keys: rows.keys,
+    revoked: toRevoked(rows.revocations),
     release: (id): ReleaseFacts | undefined => releases.get(id),
     rollout: (id): Rollout | undefined => rollouts.get(id),
     releasesOf: (model) => releasesByModel.get(model) ?? [],
@@ -91,6 +106,18 @@ function toSnapshot(rows: CatalogRows): Snapshot {
       .sort()
       .map(modelRow),
     allModelsOpen: rows.models.every(({ auth }) => auth === 'open'),
+  };
+}
+
+function toRevoked({ ids, cutoffs, complete }: RevocationRows): Revoked {
+  const held = new Set(ids);
+  const bySubject = new Map(
+    cutoffs.map(({ kind, subject, issued_until }) => [`${kind} ${subject}`, issued_until]),
+  );
+  return {
+    hasId: (id) => held.has(id),
+    cutoff: (kind, subject) => bySubject.get(`${kind} ${subject}`),
+    complete,
   };
 }
 

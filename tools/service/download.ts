@@ -12,11 +12,21 @@ export interface Downloads {
 /** @param cacheBytes bound of the memory for hot files; 0 reads everything from the store */
 export function createDownloads(artifacts: ArtifactStore, cacheBytes: number): Downloads {
   const hot = createHotFiles(artifacts, cacheBytes);
+  async function bodyOf(method: string, release: ReleaseRow, range: ByteRange) {
+    const { sha256, size } = release;
+    if (method === 'HEAD') {
+      if (!(await artifacts.has(sha256))) await artifacts.open(sha256);
+      // An empty stream: Fastify would set the length of an empty text.
+      return Readable.from([]);
+    }
+    const bytes = await hot.get(sha256, size);
+    return bytes?.subarray(range.start, range.end + 1) ?? artifacts.open(sha256, range);
+  }
   return {
     async send(request, reply, release) {
       const etag = `"${release.sha256}"`;
-      reply.headers(headersOf(release, etag));
-      if (isKnownTo(request.headers['if-none-match'], etag)) return reply.code(304).send();
+      if (isKnownTo(request.headers['if-none-match'], etag))
+        return reply.headers(headersOf(release, etag)).code(304).send();
       const range = chooseRange(request, release.size, etag);
       if (range === 'unsatisfiable') {
         reply.header('content-range', `bytes */${release.size}`);
@@ -24,18 +34,14 @@ export function createDownloads(artifacts: ArtifactStore, cacheBytes: number): D
           hint: `The file has ${release.size} bytes.`,
         });
       }
-      const { start, end } = range ?? { start: 0, end: release.size - 1 };
-      reply.header('content-length', end - start + 1);
+      const part = range ?? { start: 0, end: release.size - 1 };
+      // The bytes first: what fails is answered without the headers of a file that nobody gets.
+      const body = await bodyOf(request.method, release, part);
+      reply.headers(headersOf(release, etag));
+      reply.header('content-length', part.end - part.start + 1);
       if (range !== undefined)
-        reply.code(206).header('content-range', `bytes ${start}-${end}/${release.size}`);
-      if (request.method === 'HEAD') {
-        if (!(await artifacts.has(release.sha256))) await artifacts.open(release.sha256);
-        // An empty stream: Fastify would set the length of an empty text.
-        return reply.send(Readable.from([]));
-      }
-      const bytes = await hot.get(release.sha256, release.size);
-      if (bytes !== undefined) return reply.send(bytes.subarray(start, end + 1));
-      return reply.send(await artifacts.open(release.sha256, { start, end }));
+        reply.code(206).header('content-range', `bytes ${part.start}-${part.end}/${release.size}`);
+      return reply.send(body);
     },
   };
 }

@@ -1,8 +1,10 @@
+import { OtaError } from '../core/errors.ts';
 import type { DeviceNews } from '../core/fleet/news.ts';
 import type { ReleaseFacts } from '../core/fleet/release-facts.ts';
 import type { IntakeAnswer, StatusIntake, UpdateCommand } from '../core/fleet/status-intake.ts';
 import { downloadUrl } from './download-url.ts';
 import type { Service } from './service.ts';
+import { requireStorableNews } from './texts.ts';
 
 export type IntakeParts = Pick<Service, 'settings' | 'catalog' | 'fleet' | 'links'>;
 
@@ -21,7 +23,7 @@ export function createIntake(parts: IntakeParts): StatusIntake {
   return {
     take: (news) =>
       inTurn(news.deviceId, async (): Promise<IntakeAnswer> => {
-        const refusal = await refuse(parts, news);
+        const refusal = unstorable(news) ?? (await refuse(parts, news));
         if (refusal !== undefined) return { outcome: 'refused', detail: refusal };
         const { outcome, detail, tell } = await fleet.hear(news, how);
         return {
@@ -31,6 +33,17 @@ export function createIntake(parts: IntakeParts): StatusIntake {
         };
       }),
   };
+}
+
+/** Many messages are stored in one statement: one that no database can hold would fail all of them. */
+function unstorable(news: DeviceNews): string | undefined {
+  try {
+    requireStorableNews(news);
+    return;
+  } catch (error) {
+    if (error instanceof OtaError) return error.message;
+    throw error;
+  }
 }
 
 /**

@@ -23,6 +23,7 @@ const statusByCode: Partial<Record<ErrorCode, number>> = {
   'release-unknown': 404,
   'rollout-unknown': 404,
   'key-unknown': 404,
+  'token-unknown': 404,
   'not-found': 404,
   'upload-unknown': 400,
   'upload-mismatch': 400,

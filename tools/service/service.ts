@@ -97,8 +97,9 @@ export async function createService({
 }: ServiceParts): Promise<Service> {
   const secret = await store.history.setting('secret', () => randomBytes(32).toString('hex'));
   const catalog = await createCatalog(store);
-  const tokens = await createTokens(settings.tokenSecret ?? secret, now);
   const audit = createAudit(store, now);
+  const tokenSecret = settings.tokenSecret ?? secret;
+  const tokens = await createTokens({ secret: tokenSecret, store, catalog, audit, now });
   const fleet = createFleet(store, catalog, now);
   const links = createLinks(settings.downloadSecret ?? secret, settings.downloadTtlS, now);
   const feed = openFeed?.({
@@ -111,6 +112,7 @@ export async function createService({
   const round = setInterval(() => {
     void deadlines.round().catch(() => undefined);
     void catalog.reload().catch(() => undefined);
+    void tokens.sweep().catch(() => undefined);
   }, roundMs);
   round.unref();
   return {

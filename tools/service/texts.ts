@@ -28,12 +28,25 @@ export function requireStorableRequest(request: FastifyRequest): void {
   if (/\\u(?:0000|d[89a-f])/i.test(request.rawBody ?? '')) walk('the body', request.body);
 }
 
-function walk(where: string, value: unknown): void {
+/**
+ * The same for what came by another way. Numbers must be whole and below 2^53, as all of ours are.
+ *
+ * @throws OtaError `request-invalid`
+ */
+export function requireStorableNews(news: object): void {
+  walk('the message', news, true);
+}
+
+function walk(where: string, value: unknown, wholeNumbers = false): void {
   if (typeof value === 'string') requireStorable(where, value);
+  if (typeof value === 'number' && wholeNumbers && !Number.isSafeInteger(value))
+    throw new OtaError('request-invalid', `${where} holds the number ${value}`, {
+      hint: 'Send whole numbers below 2^53.',
+    });
   if (typeof value !== 'object' || value === null) return;
   for (const [key, inner] of Object.entries(value)) {
     requireStorable(`a name in ${where}`, key);
-    walk(Array.isArray(value) ? where : `${where}: ${key}`, inner);
+    walk(Array.isArray(value) ? where : `${where}: ${key}`, inner, wholeNumbers);
   }
 }
 

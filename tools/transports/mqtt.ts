@@ -1,8 +1,11 @@
 import schema from '../../schemas/channel-mqtt.schema.json' with { type: 'json' };
+import type { ArtifactFacts, Delivery } from '../core/release/delivery.ts';
 import { defineTransport } from './define.ts';
+import { announceAndFollow } from './mqtt/announce.ts';
 import { showBroker } from './mqtt/broker-url.ts';
 import { sendInChunks } from './mqtt/chunked.ts';
-import { type MqttChannel, planDelivery, showSettings } from './mqtt/plan.ts';
+import { clearKept } from './mqtt/clear.ts';
+import { type MqttChannel, type MqttPlan, planDelivery, showSettings } from './mqtt/plan.ts';
 import { sendOverMqtt } from './mqtt/send.ts';
 
 /** Publishes an artifact over a broker: as one message, as an announcement, or in chunks. */
@@ -17,11 +20,21 @@ export const mqtt = defineTransport<MqttChannel>({
       {
         destination: `${showBroker(plan.broker)} topic ${plan.topic}`,
         settings: showSettings(plan),
-        send: (payload, context) =>
-          plan.mode.kind === 'chunked'
-            ? sendInChunks(plan, plan.mode, payload, context)
-            : sendOverMqtt(plan, payload, context),
+        send: sendingOf(plan, artifact),
+        clear: (context) => clearKept(plan, artifact, context),
       },
     ];
   },
 });
+
+function sendingOf(plan: MqttPlan, facts: ArtifactFacts): Delivery['send'] {
+  const { mode } = plan;
+  if (mode.kind === 'chunked') {
+    return (payload, context) => sendInChunks(plan, mode, payload, context);
+  }
+  if (mode.kind === 'announce' && mode.followed !== undefined) {
+    const { url, followed } = mode;
+    return (_payload, context) => announceAndFollow({ plan, url, followed, facts }, context);
+  }
+  return (payload, context) => sendOverMqtt(plan, payload, context);
+}

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { errorToJson, OtaError } from '../core/errors.ts';
-import { DeliveryFailure, type Payload, type Receipt } from '../core/release/delivery.ts';
+import { DeliveryFailure, type Receipt, type SendContext } from '../core/release/delivery.ts';
 import type { PlannedDelivery } from '../core/release/deploy-plan.ts';
 import { type DeliveryReport, plannedReport } from '../core/release/deploy-report.ts';
 import { type RetryPolicy, retryDelayMs } from '../core/retry.ts';
@@ -32,7 +32,8 @@ export interface DeliverOptions {
   readonly cwd: string;
   readonly signal: AbortSignal;
   readonly clock: Clock;
-  payloadOf(step: PlannedDelivery): Payload;
+  /** One try of one delivery. */
+  attempt(step: PlannedDelivery, context: SendContext): Promise<Receipt>;
   notify(event: DeliveryEvent): void;
 }
 
@@ -103,7 +104,7 @@ async function tryOnce(
   onProgress: (sentBytes: number) => void,
 ): Promise<Outcome> {
   try {
-    const receipt = await step.send(options.payloadOf(step), {
+    const receipt = await options.attempt(step, {
       signal: options.signal,
       attempt,
       env: options.env,

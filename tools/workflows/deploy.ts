@@ -1,23 +1,24 @@
 import { dirname } from 'node:path';
 import { OtaError } from '../core/errors.ts';
 import type { Transport } from '../core/release/delivery.ts';
-import {
-  type DeployPlan,
-  type DeployRequest,
-  type PlannedDelivery,
-  planDeploy,
-} from '../core/release/deploy-plan.ts';
+import { type DeployPlan, type DeployRequest, planDeploy } from '../core/release/deploy-plan.ts';
 import { type DeployReport, plannedReport, summarize } from '../core/release/deploy-report.ts';
 import { requireFilled, type Variables } from '../core/release/placeholders.ts';
 import { chooseArtifacts } from '../core/release/release.ts';
 import { verifyArtifact } from '../workspace/artifact-file.ts';
 import { type FileStamp, isSettled, readStamp } from '../workspace/file-stamp.ts';
 import { createPayload } from '../workspace/payload.ts';
-import { artifactPath, openWorkspace, readManifest } from '../workspace/workspace.ts';
+import { readSignature } from '../workspace/signature-files.ts';
+import {
+  artifactPath,
+  openWorkspace,
+  readManifest,
+  type StoredRelease,
+} from '../workspace/workspace.ts';
 import { type DeliverOptions, deliverAll } from './deliver.ts';
 import { readReleasable } from './releasable.ts';
 
-export interface DeployOptions extends DeployRequest, Omit<DeliverOptions, 'payloadOf' | 'cwd'> {
+export interface DeployOptions extends DeployRequest, Omit<DeliverOptions, 'attempt' | 'cwd'> {
   readonly manifestPath: string;
   readonly outputFolder?: string;
   /** A version id, or `latest`. */
@@ -46,7 +47,7 @@ export async function deploy(options: DeployOptions): Promise<DeployReport> {
     : await deliverAll(plan.steps, {
         ...options,
         cwd: dirname(options.manifestPath),
-        payloadOf: payloads(files),
+        attempt: sendFrom(files),
       });
   const run = { dryRun: options.dryRun, startedAt, finishedAt: options.clock.now() };
   return summarize(plan, deliveries, run);
@@ -62,6 +63,7 @@ async function gatherAndPlan(
   const plan = planDeploy(options, {
     manifest,
     release: stored.release,
+    signatures: await readSignatures(stored),
     transports: options.available,
     variables: options.variables,
   });
@@ -76,16 +78,25 @@ async function gatherAndPlan(
   return { plan, files };
 }
 
+async function readSignatures({ release, artifactFolder }: StoredRelease) {
+  const signatures = new Map<string, string>();
+  for (const { filename } of release.artifacts) {
+    const signature = await readSignature(artifactFolder, filename);
+    if (signature !== undefined) signatures.set(filename, signature);
+  }
+  return signatures;
+}
+
 /** A file with the right bytes; its stamp is absent when it changed too recently to be relied on. */
 interface VerifiedFile {
   readonly path: string;
   readonly stamp?: FileStamp;
 }
 
-function payloads(files: ReadonlyMap<string, VerifiedFile>): DeliverOptions['payloadOf'] {
-  return (step: PlannedDelivery) => {
+function sendFrom(files: ReadonlyMap<string, VerifiedFile>): DeliverOptions['attempt'] {
+  return async (step, context) => {
     const file = files.get(step.artifact.filename);
     if (file === undefined) throw new OtaError('artifact-missing', step.artifact.filename);
-    return createPayload(file.path, step.artifact, file.stamp);
+    return await step.send(createPayload(file.path, step.artifact, file.stamp), context);
   };
 }

@@ -36,8 +36,8 @@ interface VerifiedFile {
   readonly artifact: Artifact;
   readonly path: string;
   readonly md5: string;
-  /** Content of `<artifact>.sig`. */
-  readonly signature: Uint8Array | undefined;
+  /** Content of `<artifact>.sig` as base64. */
+  readonly signature: string | undefined;
 }
 
 /**
@@ -68,7 +68,7 @@ export async function exportRelease(options: ExportOptions): Promise<ExportResul
     ...(label !== undefined && { label }),
     md5: new Map([...sources].map(([filename, { md5 }]) => [filename, md5])),
     signatures: new Map(
-      [...sources].flatMap(([filename, { signature }]): [string, Uint8Array][] =>
+      [...sources].flatMap(([filename, { signature }]): [string, string][] =>
         signature === undefined ? [] : [[filename, signature]],
       ),
     ),

@@ -30,8 +30,6 @@ export interface FoundArtifact {
   readonly minVersion: string | undefined;
   /** What is new. */
   readonly notes: string | undefined;
-  /** Base64 of `<artifact>.sig`. */
-  readonly signature: string | undefined;
 }
 
 /**
@@ -94,7 +92,6 @@ async function describe(
     version,
     minVersion,
     notes,
-    signature: signature && Buffer.from(signature).toString('base64'),
     facts: {
       product: product.name,
       hardware: hardwareOf(product).join(', '),
@@ -103,6 +100,7 @@ async function describe(
       filename: artifact.filename,
       sizeBytes: artifact.size,
       sha256: artifact.sha256.toLowerCase(),
+      ...(signature === undefined ? {} : { signature }),
     },
   };
 }

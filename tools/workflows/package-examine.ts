@@ -1,18 +1,17 @@
 import { dirname, resolve } from 'node:path';
 import type { BuildFolder } from '../core/build/build-folder.ts';
-import { OtaError } from '../core/errors.ts';
 import type { PackagedRelease } from '../core/image/check.ts';
 import { parseImage } from '../core/image/parse-image.ts';
 import type { PartitionTable } from '../core/image/partitions/table.ts';
 import { checkFailure, checkWarnings, formatCheck, runChecks } from '../core/image/run-checks.ts';
 import { type Fingerprint, fingerprintOf } from '../core/integrity.ts';
-import { hardwareOf, type RootManifest } from '../core/release/manifest.ts';
+import { hardwareOf } from '../core/release/manifest.ts';
 import type { Release, ReleaseImage, ReleaseSource } from '../core/release/release.ts';
 import { describeImage } from '../core/release/release-image.ts';
 import { isBuildFolder, readBuildFolder } from '../workspace/build-folder.ts';
 import { readFirmwareBytes } from '../workspace/firmware-bytes.ts';
 import { readPartitionTable } from '../workspace/partition-table-file.ts';
-import { readEntry, readManifest, type Workspace } from '../workspace/workspace.ts';
+import { readManifest, readReleases, type Workspace } from '../workspace/workspace.ts';
 import { readGitSource } from './git-source.ts';
 
 /** What packaging is going to release, and how it was chosen. */
@@ -65,7 +64,7 @@ export async function examine(options: ExamineOptions, workspace: Workspace): Pr
       },
       partitionTable,
       build,
-      releases: await readReleases(workspace, manifest),
+      releases: (await readReleases(workspace, manifest)).map(({ release }) => toPackaged(release)),
     },
     product.checks,
     options.allow,
@@ -97,22 +96,6 @@ async function findTable(
 ): Promise<PartitionTable | undefined> {
   if (partitionTablePath === undefined) return build?.partitionTable;
   return readPartitionTable(partitionTablePath);
-}
-
-/** Earlier releases, as far as they can be read: one that is broken is the business of `ota validate`. */
-async function readReleases(
-  workspace: Workspace,
-  manifest: RootManifest,
-): Promise<PackagedRelease[]> {
-  const releases: PackagedRelease[] = [];
-  for (const entry of manifest.versions) {
-    try {
-      releases.push(toPackaged((await readEntry(workspace, entry)).release));
-    } catch (error) {
-      if (!(error instanceof OtaError)) throw error;
-    }
-  }
-  return releases;
 }
 
 function toPackaged({ version, created_at, image, artifacts }: Release): PackagedRelease {

@@ -15,6 +15,7 @@ import { versionFromGit } from './build-version.ts';
 import { publishToFolder } from './publish-folder.ts';
 import { publishOverHttps } from './publish-https.ts';
 import { publishOverSsh } from './publish-ssh.ts';
+import { requireSignedBinary } from './signed-binary.ts';
 
 export interface PublishOptions {
   readonly target: PublishTarget;
@@ -25,6 +26,8 @@ export interface PublishOptions {
   readonly minVersion?: string;
   readonly forceUpdate: boolean;
   readonly signature?: string;
+  /** Root manifests whose rule about signatures holds: for a file that comes without its release. */
+  readonly manifestPaths: readonly string[];
   /** Names beside the immutable one. */
   readonly aliasName: string;
   readonly versionName: string;
@@ -70,7 +73,8 @@ export interface PublishResult {
  * Publishes a firmware for devices that pull: the firmware under a name that never changes its meaning, then
  * `firmware.bin`, then `version.json`. Whoever reads sees the old version or the new one, never a mixture.
  *
- * @throws OtaError for a missing binary, a version that nobody knows, or a target that refuses
+ * @throws OtaError for a missing binary, one that is not signed where it must be, a version that nobody knows, or a
+ *   target that refuses
  */
 export async function publish(options: PublishOptions): Promise<PublishResult> {
   const { sizeBytes, sha256 } = await readBinary(options.binaryPath);
@@ -82,7 +86,10 @@ export async function publish(options: PublishOptions): Promise<PublishResult> {
       hint: 'Give another one with --version.',
     });
   }
-  const publication = planPublication(options, version, sizeBytes, sha256);
+  const binary = { path: options.binaryPath, sha256 };
+  const found = await requireSignedBinary(binary, options.manifestPaths, options.now());
+  const signature = options.signature ?? found;
+  const publication = planPublication(options, { version, sizeBytes, sha256, signature });
   if (!options.dryRun) await apply(publication);
   const other = said !== undefined && said !== version;
   return {
@@ -97,13 +104,17 @@ export async function publish(options: PublishOptions): Promise<PublishResult> {
   };
 }
 
-function planPublication(
-  options: PublishOptions,
-  version: string,
-  sizeBytes: number,
-  sha256: string,
-): Publication {
-  const { description, minVersion, signature } = options;
+interface PublishedImage {
+  readonly version: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** Base64. */
+  readonly signature: string | undefined;
+}
+
+function planPublication(options: PublishOptions, image: PublishedImage): Publication {
+  const { description, minVersion } = options;
+  const { version, sizeBytes, sha256, signature } = image;
   const versionFile = buildVersionFile({
     version,
     builtAt: options.now(),

@@ -15,9 +15,12 @@ import { readFirmwareBytes } from '../workspace/firmware-bytes.ts';
 import { readPartitionTable } from '../workspace/partition-table-file.ts';
 import { type DeliverOptions, deliverAll } from './deliver.ts';
 import { findBuild } from './package-examine.ts';
+import { requireSignedBinary } from './signed-binary.ts';
 
-export interface PushOptions extends PushRequest, Omit<DeliverOptions, 'payloadOf' | 'cwd'> {
+export interface PushOptions extends PushRequest, Omit<DeliverOptions, 'attempt' | 'cwd'> {
   readonly binaryPath: string;
+  /** Root manifests whose rule about signatures holds for the binary (see `manifestsInReach`). */
+  readonly manifestPaths: readonly string[];
   /** The chips that the devices have, when that is known; any of them is right. */
   readonly chips: readonly string[];
   /** The table of the devices; default that of the build folder in which the binary lies. */
@@ -46,7 +49,8 @@ const releaseChecks: Readonly<Record<string, CheckLevel>> = {
  * Pushes one firmware file to devices: reads and checks it, plans one delivery for each device, sends. A failed
  * device does not hide the others: see the report's `ok`.
  *
- * @throws OtaError before anything is sent: `devices-missing`, `check-failed`, `channel-invalid`, and about files
+ * @throws OtaError before anything is sent: `devices-missing`, `signature-missing`, `check-failed`, `channel-invalid`,
+ *   and about files
  */
 export async function push(options: PushOptions): Promise<DeployReport> {
   const startedAt = options.clock.now();
@@ -61,8 +65,10 @@ export async function push(options: PushOptions): Promise<DeployReport> {
       hint: 'The build did not finish, or the file was truncated: build again.',
     });
   }
-  const image = parseImage(bytes);
   const { sizeBytes, sha256 } = fingerprintOf(bytes);
+  const binary = { path: options.binaryPath, sha256 };
+  await requireSignedBinary(binary, options.manifestPaths, startedAt);
+  const image = parseImage(bytes);
   const facts = describeBinary(image, {
     filename: basename(options.binaryPath),
     sizeBytes,
@@ -79,7 +85,11 @@ export async function push(options: PushOptions): Promise<DeployReport> {
   };
   const deliveries = options.dryRun
     ? plan.steps.map((step) => plannedReport(step))
-    : await deliverAll(plan.steps, { ...options, cwd: '.', payloadOf: () => payload });
+    : await deliverAll(plan.steps, {
+        ...options,
+        cwd: '.',
+        attempt: (step, context) => step.send(payload, context),
+      });
   const run = { dryRun: options.dryRun, startedAt, finishedAt: options.clock.now() };
   const report = summarize(plan, deliveries, run);
   return { ...report, warnings: [...warnings, ...report.warnings] };

@@ -107,7 +107,13 @@ async function checkReleaseChannels(
     await collectFinding(findings, { file: stored.path, version: release.version }, () => {
       planDeploy(
         { transports: [protocol], artifact, overrides: {}, devices: [sampleDevice] },
-        { manifest, release, transports: options.transports, variables: {} },
+        {
+          manifest,
+          release,
+          signatures: new Map(),
+          transports: options.transports,
+          variables: {},
+        },
       );
     });
   }

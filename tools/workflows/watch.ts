@@ -1,8 +1,9 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { OtaError } from '../core/errors.ts';
+import type { StatusEvent } from '../core/fleet/status-event.ts';
 import { parseTopicTemplate } from '../core/fleet/topic-template.ts';
 import { createFleetWatch, type FleetWatch, type WatchFilter } from '../messaging/fleet-watch.ts';
-import { followStatus, type StatusEvent } from '../messaging/status-feed.ts';
+import { followStatus } from '../messaging/status-feed.ts';
 import { type LoadedConfig, openConfiguredClient } from './deploy-config.ts';
 
 export interface WatchOptions {

@@ -6,12 +6,10 @@ import { isSignatureFileOf } from '../core/signing/signature-name.ts';
 import { signatureText } from '../core/signing/signature-text.ts';
 import { namesIn } from './folder.ts';
 
-/** The signature that devices look for, `<artifact>.sig`, when it is there. */
-export async function readSignature(
-  folder: string,
-  filename: string,
-): Promise<Uint8Array | undefined> {
-  return (await readSignatureFiles(folder, filename)).get(`${filename}.sig`);
+/** The signature that devices look for, `<artifact>.sig`, as it travels in offers; when it is there. */
+export async function readSignature(folder: string, filename: string): Promise<string | undefined> {
+  const signature = (await readSignatureFiles(folder, filename)).get(`${filename}.sig`);
+  return signature === undefined || signature.length === 0 ? undefined : signatureText(signature);
 }
 
 /**

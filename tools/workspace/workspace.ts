@@ -68,6 +68,22 @@ export async function readEntry(workspace: Workspace, entry: VersionEntry): Prom
   return { path, artifactFolder, release };
 }
 
+/** All releases, as far as they can be read: one that is broken is the business of `ota validate`. */
+export async function readReleases(
+  workspace: Workspace,
+  manifest: RootManifest,
+): Promise<StoredRelease[]> {
+  const releases: StoredRelease[] = [];
+  for (const entry of manifest.versions) {
+    try {
+      releases.push(await readEntry(workspace, entry));
+    } catch (error) {
+      if (!(error instanceof OtaError)) throw error;
+    }
+  }
+  return releases;
+}
+
 /** Path of an artifact's file. @throws OtaError `path-escapes` */
 export async function artifactPath(
   workspace: Workspace,

@@ -90,6 +90,16 @@ describe('the attributes of a firmware', () => {
   });
 });
 
+describe('the signature of a signed release', () => {
+  it('is an attribute of our own, for who asks for it', () => {
+    const signed = { ...facts, signature: 'c2lnbmF0dXJl' };
+    const ask = Buffer.from('{"sharedKeys":"fw_size,fw_signature"}');
+    const shared = { fw_size: 1000, fw_signature: 'c2lnbmF0dXJl' };
+    expect(JSON.parse(answerAttributes(ask, signed))).toEqual({ shared });
+    expect(JSON.parse(answerAttributes(ask, facts))).toEqual({ shared: { fw_size: 1000 } });
+  });
+});
+
 describe('a device that pulls chunks', () => {
   it('has the firmware in the end, whatever is duplicated, late or cut', () => {
     const lossy = fc.constantFrom('ok', 'twice', 'cut', 'late' as const);

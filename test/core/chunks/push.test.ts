@@ -36,6 +36,15 @@ describe('the manifest of a chunked push', () => {
     expect(manifestOf(Buffer.alloc(1000), 512).transfer_id).not.toBe(manifest.transfer_id);
   });
 
+  it('carries the signature of a signed release, and is another transfer with it', () => {
+    const { size: sizeBytes, ...rest } = manifest;
+    const facts = { ...rest, sizeBytes, chunkBytes: 256 };
+    const signed = buildPushManifest({ ...facts, signature: 'c2lnbmF0dXJl' });
+    expect(parsePushManifest(json(signed))).toMatchObject({ signature: 'c2lnbmF0dXJl' });
+    expect(signed.transfer_id).not.toBe(manifest.transfer_id);
+    expect(parsePushManifest(json({ ...manifest, signature: 'no base64' }))).toMatch(/^signature:/);
+  });
+
   it.each([
     [{ chunk_count: 5 }, 'chunk_count: must be 4 for these sizes, is 5'],
     [{ size: 0 }, 'size: must be >= 1, is 0'],

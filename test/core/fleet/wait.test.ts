@@ -43,6 +43,47 @@ const downloading: Message = { ...old, state: 'downloading', progressPct: 10, at
 const written: Message = { ...old, state: 'success', at: 8 };
 const running: Message = { state: 'idle', currentVersion: '2.0.0', uptimeS: 1, at: 12 };
 
+describe('waiting after an announcement', () => {
+  const { commandId: _, ...announced } = { ...update, timeoutMs: 600_000 };
+  const told = (...messages: Message[]) => play(messages, announced);
+  const kept = { retained: true, at: -5 } as const;
+
+  it('ends well as after a command, whatever command a device still names', () => {
+    const late = { commandId: 'earlier' };
+    const seen = told(retainedIdle, { ...downloading, ...late }, { ...written, ...late });
+    expect(seen.outcome).toBeUndefined();
+    const all = told(retainedIdle, downloading, written, { ...running, ...late });
+    expect(all.outcome?.kind).toBe('updated');
+  });
+
+  it('takes the kept word of a device that runs the version already', () => {
+    const runs: Message = { ...running, ...kept };
+    expect(told(runs).outcome).toEqual({ kind: 'up_to_date', ok: true, reason: 'runs 2.0.0' });
+    for (const unsure of [{ rollbackPending: true }, { state: 'success' }] as const) {
+      expect(told({ ...runs, ...unsure }).outcome).toBeUndefined();
+    }
+    expect(told(retainedIdle).outcome).toBeUndefined();
+  });
+
+  it('does not take a kept failure for the end', () => {
+    expect(told({ ...old, ...kept, state: 'failed' }).outcome).toBeUndefined();
+    const failed = told(retainedIdle, { ...old, state: 'failed', error: 'ESP_FAIL' });
+    expect(failed.outcome).toMatchObject({ kind: 'failed', reason: 'ESP_FAIL' });
+  });
+
+  it('gives a device up when the time is over, also one that has just moved', () => {
+    const at = (ms: number, wait: DeviceWait) => expireWait(wait, sentAtMs + ms, announced).outcome;
+    const busy = told({ ...downloading, at: 599 });
+    expect(at(599_999, busy)).toBeUndefined();
+    expect(at(600_000, busy)?.reason).toBe(
+      'not done in 600 s; last state: downloading 10 %, runs 1.0.0',
+    );
+    expect(at(600_000, told(retainedIdle))?.reason).toBe(
+      'no answer in 600 s; before the announcement: idle, runs 1.0.0',
+    );
+  });
+});
+
 describe('waiting for an update', () => {
   it('ends well when the new version is seen running after a reboot', () => {
     expect(play([retainedIdle, downloading, written]).outcome).toBeUndefined();
@@ -51,6 +92,28 @@ describe('waiting for an update', () => {
       ok: true,
       reason: 'runs 2.0.0',
     });
+  });
+
+  it('ends well also when the last messages come late, all at once', () => {
+    const late = [
+      { ...old, state: 'installing' as const, uptimeS: 3610, at: 60 },
+      { ...old, state: 'success' as const, uptimeS: 3611, at: 60 },
+      { ...running, uptimeS: 40, at: 60 },
+    ];
+    expect(play([{ ...downloading, uptimeS: 3602 }, ...late]).outcome?.kind).toBe('updated');
+    expect(play([retainedIdle, ...late]).outcome?.kind).toBe('updated');
+    const back = { ...old, uptimeS: 40, at: 60 };
+    const unsaid = play([{ ...downloading, uptimeS: 3602 }, ...late.slice(0, 2), back]);
+    expect(unsaid.outcome?.kind).toBe('rolled_back');
+  });
+
+  it('does not take a repeated message from before for a reboot, late or not', () => {
+    const start = { ...downloading, uptimeS: 3602 };
+    const installing = { ...old, state: 'installing' as const, uptimeS: 3610, at: 10 };
+    const repeated = { ...old, uptimeS: 3605 };
+    for (const at of [10, 60, 3000]) {
+      expect(play([start, installing, { ...repeated, at }]).outcome).toBeUndefined();
+    }
   });
 
   it('does not take the word "success" before the reboot for it', () => {
@@ -66,6 +129,20 @@ describe('waiting for an update', () => {
     expect(play([{ ...written, commandId: 'mine' }], trusting).outcome?.kind).toBe('reported');
     const other = { ...written, availableVersion: '1.5.0' };
     expect(play([downloading, other], trusting).outcome).toBeUndefined();
+  });
+
+  it('sees a reboot also when all of it arrives at once, after a lost connection', () => {
+    const late = { at: 50 } as const;
+    const burst = [
+      { ...downloading, ...late },
+      { ...written, ...late },
+      { ...running, uptimeS: 30, ...late },
+    ];
+    expect(play([retainedIdle, ...burst]).outcome?.kind).toBe('updated');
+    // Not what the old boot said: the version alone, or a repeated message from before.
+    const named = { ...written, ...late, currentVersion: '2.0.0' };
+    const repeated = { ...downloading, ...late, uptimeS: 3590 };
+    expect(play([retainedIdle, ...burst.slice(0, 2), named, repeated]).outcome).toBeUndefined();
   });
 
   it('waits for the end of the trial', () => {

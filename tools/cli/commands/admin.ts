@@ -34,7 +34,9 @@ const actOptions = {
   stable: flag('offered without a rollout'),
   active: flag('offered and served at all'),
   register: flag('upload and register in one step'),
-  id: number('number of a release'),
+  id: text('number of a release, id of a token'),
+  kind: { choices: ['device', 'admin'] as const, describe: 'whom a token is for' },
+  subject: text('name of the device or person that a token is for'),
   name: text('name of a rollout, key or token'),
   target: text('whom a rollout addresses: all, canary:10, groups:a,b or devices:a,b'),
   percentage: number('share of the devices'),
@@ -75,6 +77,7 @@ export const adminCommand = defineCommand({
     ['ota admin rollout pause --name canary', 'stop it'],
     ['ota admin devices show --device esp32_001', 'one device and its history'],
     ['ota admin keys create --name ci --role publisher', 'a key for the pipeline'],
+    ['ota admin tokens revoke --subject esp32_001 --kind device', 'all tokens of a device'],
   ],
   options: (yargs) =>
     yargs

@@ -1,6 +1,6 @@
 import { transports } from '../../transports/index.ts';
 import { createClock } from '../../workflows/clock.ts';
-import { demo } from '../../workflows/demo.ts';
+import { type DemoDevice, demo } from '../../workflows/demo.ts';
 import { defineCommand } from '../command.ts';
 import { line, writeJson } from '../io.ts';
 import { absolute, jsonOption, optional, verboseOption } from '../options.ts';
@@ -32,8 +32,13 @@ export const demoCommand = defineCommand({
       ...optional('binaryPath', args.binary === undefined ? undefined : absolute(io, args.binary)),
     });
     const ok = devices.every((device) => device.ok);
-    if (args.json) writeJson(io.stdout, { ok, devices });
+    if (args.json) writeJson(io.stdout, { ok, devices: devices.map(toJson) });
     else line(io.stdout, ok ? 'Both devices hold the right bytes.' : 'The demonstration failed.');
     return ok ? 0 : 1;
   },
 });
+
+function toJson({ name, received, ok }: DemoDevice): object {
+  if (received === undefined) return { name, ok };
+  return { name, received: { size: received.sizeBytes, sha256: received.sha256 }, ok };
+}

@@ -2,11 +2,12 @@ import { parseAudience } from '../../core/fleet/audience-text.ts';
 import { parseAssignments } from '../../core/release/assignment.ts';
 import { requireDevicesUsed } from '../../core/release/deploy-plan.ts';
 import { transports } from '../../transports/index.ts';
+import { clearDeployed } from '../../workflows/clear.ts';
 import { createClock } from '../../workflows/clock.ts';
 import { deploy } from '../../workflows/deploy.ts';
 import { defineCommand } from '../command.ts';
 import { deliveryOptions, readDeliveryFlags, tellReport } from '../delivery-options.ts';
-import { createDeliveryView, renderPlan, renderReport } from '../delivery-view.ts';
+import { createDeliveryView, renderClearing, renderPlan, renderReport } from '../delivery-view.ts';
 import { deviceOptions, readDevices } from '../device-options.ts';
 import { readVariables } from '../env-file.ts';
 import { line } from '../io.ts';
@@ -34,6 +35,7 @@ export const deployCommand = defineCommand({
       'ota deploy --version 1.2.3 --transport https --rollout canary:10 --set https.url=https://ota.example.com/api/v1/firmware --dry-run',
       'publish to `ota serve`, and offer it to a tenth of the devices',
     ],
+    ['ota deploy --version 1.2.3 --transport mqtt --clear', 'take retained messages back'],
     ['ota deploy --version latest --env-file .env.production --report report.json', 'from CI'],
   ],
   options: (yargs) =>
@@ -60,6 +62,11 @@ export const deployCommand = defineCommand({
       ...setOption,
       'env-file': { type: 'string', normalize: true, describe: 'file with values for ${NAME}' },
       timeout: { type: 'number', describe: "seconds; default each channel's own" },
+      clear: {
+        type: 'boolean',
+        default: false,
+        describe: 'send nothing; clear what the broker keeps of the release',
+      },
       'dry-run': { type: 'boolean', default: false, describe: 'verify and plan, send nothing' },
       ...deliveryOptions,
       ...verboseOption,
@@ -73,7 +80,8 @@ export const deployCommand = defineCommand({
       ...(perDevice ? { nameOf: (step) => `${step.transport} ${step.destination}` } : {}),
       onlyRunning: devices.length > fewDevices,
     });
-    const report = await deploy({
+    const render = args.clear ? renderClearing : renderPlan;
+    const report = await (args.clear ? clearDeployed : deploy)({
       manifestPath: absolute(io, args.manifest),
       version: args.version,
       transports: splitList(args.transport) ?? [],
@@ -91,12 +99,14 @@ export const deployCommand = defineCommand({
       notify: view.notify,
       onPlan(plan) {
         requireDevicesUsed(devices, plan, transports);
-        if (!args.json) line(io.stdout, renderPlan(plan, args['dry-run']));
+        if (!args.json) line(io.stdout, render(plan, args['dry-run']));
       },
       ...optional('outputFolder', absoluteOrNone(io, args.output)),
       ...optional('artifact', args.artifact),
       ...optional('rollout', rollout),
     }).finally(view.close);
-    return tellReport(report, args, io, renderReport);
+    return tellReport(report, args, io, (sum) =>
+      renderReport(sum, args.clear ? 'cleared' : 'delivered'),
+    );
   },
 });

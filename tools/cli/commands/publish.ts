@@ -7,6 +7,7 @@ import { commandFleet } from '../../workflows/command.ts';
 import type { LoadedConfig } from '../../workflows/deploy-config.ts';
 import { findArtifact } from '../../workflows/find-artifact.ts';
 import { type PublishResult, publish } from '../../workflows/publish.ts';
+import { manifestsInReach } from '../../workflows/signed-binary.ts';
 import { defineCommand } from '../command.ts';
 import { audienceOptions, fleetOptions, readFleetConfig } from '../fleet-options.ts';
 import { commandResultJson, renderCommandResult, sayCommandEvent } from '../fleet-view.ts';
@@ -71,6 +72,7 @@ export const publishCommand = defineCommand({
         args['min-version'] ?? source.minVersion ?? loaded?.config.build.min_version,
       ),
       ...optional('signature', source.signature),
+      manifestPaths: source.manifestPaths,
       forceUpdate: args.force,
       ...names,
       ...optional(
@@ -124,6 +126,7 @@ interface Source {
   readonly minVersion?: string | undefined;
   readonly notes?: string | undefined;
   readonly signature?: string | undefined;
+  readonly manifestPaths: readonly string[];
 }
 
 /** `--binary`, else the build of the configuration, else a release of the manifest. */
@@ -132,20 +135,26 @@ async function chooseSource(
   args: Words & { readonly config: string | undefined },
   loaded: LoadedConfig | undefined,
 ): Promise<Source> {
-  if (args.binary !== undefined) {
-    return { path: absolute(io, args.binary), ...optional('version', args.version) };
-  }
+  const given =
+    args.manifest === manifestOption.manifest.default ? undefined : absolute(io, args.manifest);
+  const bare = async (path: string, version: string | undefined): Promise<Source> => ({
+    path,
+    ...optional('version', version),
+    manifestPaths: await manifestsInReach(path, io.cwd, given),
+  });
+  if (args.binary !== undefined) return await bare(absolute(io, args.binary), args.version);
   if (args.config !== undefined && loaded !== undefined) {
     const version = args.version ?? (await versionFromFile(loaded));
-    const path = resolve(loaded.folder, loaded.config.build.firmware_path);
-    return { path, ...optional('version', version) };
+    return await bare(resolve(loaded.folder, loaded.config.build.firmware_path), version);
   }
-  return await findArtifact({
+  const found = await findArtifact({
     manifestPath: absolute(io, args.manifest),
     now: io.now(),
     version: args.version ?? 'latest',
     ...optional('artifact', args.artifact),
   });
+  // Its release was checked just now.
+  return { ...found, signature: found.facts.signature, manifestPaths: [] };
 }
 
 function chooseTarget(

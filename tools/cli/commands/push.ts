@@ -4,12 +4,20 @@ import { isSettings } from '../../core/release/channel.ts';
 import { transports } from '../../transports/index.ts';
 import { createClock } from '../../workflows/clock.ts';
 import { push } from '../../workflows/push.ts';
+import { manifestsInReach } from '../../workflows/signed-binary.ts';
 import { defineCommand } from '../command.ts';
 import { deliveryOptions, readDeliveryFlags, tellReport } from '../delivery-options.ts';
 import { createDeliveryView } from '../delivery-view.ts';
 import { deviceOptions, readDevices } from '../device-options.ts';
 import { line } from '../io.ts';
-import { absolute, optional, setOption, splitList, verboseOption } from '../options.ts';
+import {
+  absolute,
+  absoluteOrNone,
+  optional,
+  setOption,
+  splitList,
+  verboseOption,
+} from '../options.ts';
 import { fewDevices, renderDryRun, renderPushPlan, renderPushReport } from '../push-view.ts';
 
 const pushTransports = transports.filter(({ perDevice }) => perDevice === true);
@@ -32,6 +40,11 @@ export const pushCommand = defineCommand({
         demandOption: true,
         normalize: true,
         describe: 'firmware image: the app, not a factory image',
+      },
+      manifest: {
+        type: 'string',
+        normalize: true,
+        describe: 'root manifest whose rule about signatures holds (default: the nearest)',
       },
       ...deviceOptions,
       protocol: {
@@ -73,8 +86,10 @@ export const pushCommand = defineCommand({
       nameOf: (step) => step.destination,
       onlyRunning: devices.length > fewDevices,
     });
+    const binaryPath = absolute(io, args.binary);
     const report = await push({
-      binaryPath: absolute(io, args.binary),
+      binaryPath,
+      manifestPaths: await manifestsInReach(binaryPath, io.cwd, absoluteOrNone(io, args.manifest)),
       transport,
       channel: isSettings(channel) ? channel : {},
       devices,

@@ -31,7 +31,10 @@ export const simulateCommand = defineCommand({
         ...simulatedDeviceOptions,
         ...simulatedFleetOptions,
         ...pollingOptions,
-        json: { ...jsonOption.json, describe: 'print pushed devices as a batch for `ota push`' },
+        json: {
+          ...jsonOption.json,
+          describe: 'pushed devices as a batch for `ota push`; of others how it ended',
+        },
         ...verboseOption,
       }),
   run(args, io) {

@@ -1,12 +1,15 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { OtaError } from '../../core/errors.ts';
 import { brokerUrl } from '../../core/fleet/deploy-config.ts';
-import { startFleet } from '../../simulator/fleet.ts';
-import { parseFleetProfile } from '../../simulator/fleet-profile.ts';
+import type { PublicKey } from '../../core/signing/key.ts';
+import { startFleet } from '../../simulator/fleet/fleet.ts';
+import { parseDeviceKey, parseFleetProfile } from '../../simulator/fleet/profile.ts';
 import { readJsonFile } from '../../workspace/json-file.ts';
+import { readKeyText } from '../../workspace/key-file.ts';
 import { fleetOptions, readFleetConfig } from '../fleet-options.ts';
-import { type Io, line } from '../io.ts';
+import { type Io, line, writeJson } from '../io.ts';
 import { absolute, optional, wholeNumberBetween } from '../options.ts';
 
 /** Flags of virtual devices that take commands over MQTT. */
@@ -27,6 +30,7 @@ export interface SimulatedFleetFlags {
   readonly config: string | undefined;
   readonly set: readonly string[];
   readonly 'env-file': string | undefined;
+  readonly json: boolean;
 }
 
 /** Runs a virtual fleet until the user has enough, then tells which versions it runs. */
@@ -39,23 +43,35 @@ export async function runSimulatedFleet(flags: SimulatedFleetFlags, io: Io): Pro
   }
   const path = absolute(io, flags.profile);
   const profile = parseFleetProfile(await readJsonFile(path, 'profile-invalid', ''), path);
-  const ca = profile.ca === undefined ? undefined : await readCa(absolute(io, profile.ca));
+  const folder = dirname(path);
+  const ca = profile.ca === undefined ? undefined : await readCa(resolve(folder, profile.ca));
   const fleet = await startFleet({
     profile,
     count,
     brokerUrl: flags.broker ?? brokerUrl((await readFleetConfig(io, flags)).config),
     ...optional('ca', ca),
+    keys: await Promise.all(profile.publicKeys.map((key, index) => readKey(folder, key, index))),
     now: () => io.now().getTime(),
     random: io.random,
     signal: io.signal,
   });
-  line(io.stdout, `${count} devices are connected`);
+  if (!flags.json) line(io.stdout, `${count} devices are connected`);
   if (!io.signal.aborted) await once(io.signal, 'abort');
-  for (const [version, devices] of Object.entries(fleet.versions())) {
-    line(io.stdout, `${version}: ${devices} devices`);
+  const versions = fleet.versions();
+  if (flags.json) writeJson(io.stdout, { ok: true, versions });
+  else {
+    for (const [version, devices] of Object.entries(versions))
+      line(io.stdout, `${version}: ${devices} devices`);
   }
   await fleet.close();
   return 0;
+}
+
+/** A key as PEM text, or as the path of its file. */
+async function readKey(folder: string, key: string, index: number): Promise<PublicKey> {
+  if (key.includes('-----BEGIN ')) return parseDeviceKey(key, `public_keys[${index}]`);
+  const path = resolve(folder, key);
+  return parseDeviceKey(await readKeyText(path), path);
 }
 
 async function readCa(path: string): Promise<string> {

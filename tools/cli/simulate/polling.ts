@@ -1,7 +1,7 @@
 import { OtaError } from '../../core/errors.ts';
 import { type PollingFault, pollingFaults } from '../../simulator/polling-device.ts';
 import { simulatePolling } from '../../workflows/simulate-polling.ts';
-import { type Io, line } from '../io.ts';
+import { type Io, line, writeJson } from '../io.ts';
 import { numberBetween } from '../options.ts';
 
 /** Flags of devices that poll a service. */
@@ -38,11 +38,13 @@ export interface PollingArgs {
   readonly interval: number;
   readonly concurrency: number;
   readonly fault: readonly string[];
+  readonly json: boolean;
 }
 
 /** Lets virtual devices poll a service and says after each round how they are. */
 export async function runPollingDevices(args: PollingArgs, io: Io): Promise<number> {
   const count = numberBetween('count', args.count ?? 10, 1, 1_000_000);
+  let summary: Summary = { rounds: 0, outcomes: {}, versions: {} };
   await simulatePolling({
     url: args.url,
     face: args.face,
@@ -56,6 +58,8 @@ export async function runPollingDevices(args: PollingArgs, io: Io): Promise<numb
     intervalMs: numberBetween('interval', args.interval, 0, 86_400) * 1000,
     signal: io.signal,
     onRound(round, outcomes, versions) {
+      summary = { rounds: round, outcomes: sum(summary.outcomes, outcomes), versions };
+      if (args.json) return;
       const counts = Object.entries(outcomes).filter(([, number]) => number > 0);
       const words = [
         ...counts,
@@ -64,7 +68,22 @@ export async function runPollingDevices(args: PollingArgs, io: Io): Promise<numb
       line(io.stdout, `round ${round}: ${words.join(', ')}`);
     },
   });
+  if (args.json) writeJson(io.stdout, { ok: true, ...summary });
   return 0;
+}
+
+type Counts = Readonly<Record<string, number>>;
+
+/** All rounds so far. */
+interface Summary {
+  readonly rounds: number;
+  readonly outcomes: Counts;
+  readonly versions: Counts;
+}
+
+function sum(before: Counts, more: Counts): Counts {
+  const added = Object.entries(more).map(([name, count]) => [name, (before[name] ?? 0) + count]);
+  return { ...before, ...Object.fromEntries(added) };
 }
 
 /** `rollback=5` */

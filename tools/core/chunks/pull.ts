@@ -66,6 +66,8 @@ export function firmwareAttributes(facts: ArtifactFacts): Readonly<Record<string
     fw_checksum: facts.sha256,
     fw_checksum_algorithm: 'SHA256',
     fw_size: facts.sizeBytes,
+    // Ours: a client that does not know it passes over it.
+    ...(facts.signature === undefined ? {} : { fw_signature: facts.signature }),
   };
 }
 

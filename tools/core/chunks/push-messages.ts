@@ -26,13 +26,14 @@ export const pushLimits = {
 /** What is going to be sent. */
 export interface PushManifest {
   readonly protocol: 'ota-chunks/1';
-  /** 16 hexadecimal digits; the same content in the same chunks has the same id. */
+  /** 16 hexadecimal digits; the same content in the same chunks with the same signature has the same id. */
   readonly transfer_id: string;
   readonly version: string;
   readonly size: number;
   readonly sha256: string;
   readonly chunk_size: number;
   readonly chunk_count: number;
+  /** Base64 of the signature over the firmware; only of a signed release. */
   readonly signature?: string;
 }
 
@@ -65,10 +66,11 @@ const checkRequest = defineSchema(requestSchema);
 
 export function buildPushManifest(facts: PushFacts): PushManifest {
   const { version, sizeBytes, sha256, chunkBytes, signature } = facts;
-  const identity = `${sha256}:${version}:${chunkBytes}`;
+  // A device that refused the transfer without a signature takes it for another one with it.
+  const identity = [sha256, version, chunkBytes, ...(signature === undefined ? [] : [signature])];
   return {
     protocol: 'ota-chunks/1',
-    transfer_id: createHash('sha256').update(identity).digest('hex').slice(0, 16),
+    transfer_id: createHash('sha256').update(identity.join(':')).digest('hex').slice(0, 16),
     version,
     size: sizeBytes,
     sha256,

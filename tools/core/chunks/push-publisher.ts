@@ -1,13 +1,6 @@
-import { createChunkSet } from './chunk-set.ts';
+import { createPushDevices, type PushDevice } from './push-devices.ts';
 import type { PushManifest, PushRequest } from './push-messages.ts';
-
-/** How far one device is, as it says. */
-export interface PushDevice {
-  readonly device: string;
-  readonly state: 'silent' | 'missing' | 'complete' | 'failed';
-  readonly missingChunks: number;
-  readonly error?: string;
-}
+import { createSendQueue } from './send-queue.ts';
 
 /** The publisher's side of a transfer: what to send next, who has everything. No clock, no network. */
 export interface PushPublisher {
@@ -30,66 +23,29 @@ export interface PushPublisher {
 
 /** @param expected the devices that must have everything in the end; may be empty */
 export function createPushPublisher(
-  manifest: PushManifest,
+  { transfer_id, chunk_count }: PushManifest,
   expected: readonly string[],
 ): PushPublisher {
-  let queue = createChunkSet(manifest.chunk_count);
-  const devices = new Map<string, PushDevice>();
-  for (const device of expected) {
-    devices.set(device, { device, state: 'silent', missingChunks: manifest.chunk_count });
-  }
-  let cursor = 0;
-  let sentChunks = 0;
-  const hasEnded = (device: string) => {
-    const state = devices.get(device)?.state;
-    return state === 'complete' || state === 'failed';
-  };
-  const fill = () => {
-    for (let index = 0; index < manifest.chunk_count; index += 1) queue.add(index);
-  };
-  fill();
+  const queue = createSendQueue(chunk_count);
+  const devices = createPushDevices(chunk_count, expected);
   return {
-    fill,
-    clear() {
-      queue = createChunkSet(manifest.chunk_count);
-    },
-    nextChunk() {
-      const index = queue.next(cursor) ?? queue.next(0);
-      if (index === undefined) return;
-      queue.remove(index);
-      cursor = index + 1;
-      sentChunks += 1;
-      return index;
-    },
+    fill: queue.fill,
+    clear: queue.clear,
+    nextChunk: queue.next,
     receive(request) {
-      if (request.transfer_id !== manifest.transfer_id) return false;
-      if (!devices.has(request.device_id) && devices.size >= mostDevices) return false;
-      let missingChunks = 0;
-      for (const [first, last] of request.state === 'missing' ? (request.missing ?? []) : []) {
-        missingChunks += last - first + 1;
-        for (let index = first; index <= last; index += 1) queue.add(index);
-      }
-      const { device_id: device, state, error } = request;
-      devices.set(device, {
-        device,
-        state,
-        missingChunks,
-        ...(error === undefined ? {} : { error }),
-      });
+      if (request.transfer_id !== transfer_id || !devices.take(request)) return false;
+      if (request.state === 'missing') request.missing?.forEach(queue.add);
       return true;
     },
     get hasWork() {
-      return queue.size > 0;
+      return !queue.isEmpty;
     },
     get sentChunks() {
-      return sentChunks;
+      return queue.sentChunks;
     },
-    devices: () => [...devices.values()],
+    devices: devices.list,
     get isSettled() {
-      return expected.length > 0 && expected.every(hasEnded);
+      return devices.isSettled;
     },
   };
 }
-
-/** Names come from outside: there is an end to them. */
-const mostDevices = 100_000;

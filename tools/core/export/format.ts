@@ -11,8 +11,8 @@ export interface ExportFacts {
   readonly label?: string;
   /** MD5 of every artifact, 32 lowercase hex digits, by file name: older updaters know no other hash. */
   readonly md5: ReadonlyMap<string, string>;
-  /** What stands in `<artifact>.sig`, by the artifact's file name. */
-  readonly signatures: ReadonlyMap<string, Uint8Array>;
+  /** What stands in `<artifact>.sig` as base64, by the artifact's file name. */
+  readonly signatures: ReadonlyMap<string, string>;
   /** Whether devices are told to install in any case. */
   readonly forceUpdate: boolean;
 }

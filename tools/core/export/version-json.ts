@@ -23,7 +23,7 @@ export const versionJson: ExportFormat = {
       forceUpdate: facts.forceUpdate,
       sizeBytes: app.size,
       sha256,
-      ...(signature && { signature: Buffer.from(signature).toString('base64') }),
+      ...(signature !== undefined && { signature }),
     });
     return [
       { path: firmwareName(version, sha256), copyOf: app.filename },

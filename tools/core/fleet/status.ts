@@ -183,9 +183,8 @@ export function exactUptimeS({ uptimeS, timestampUs }: DeviceStatus): number | u
 /** Texts of devices are shown on terminals: no escape sequences, no reversed direction. */
 export function cleanText(text: string, longest: number): string {
   const clean = text.replace(/[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
-  if (clean.length <= longest) return clean;
-  // Never half of a character.
-  return `${clean.slice(0, longest - 1).replace(/[\ud800-\udbff]$/, '')}…`;
+  // A cut may not leave half of a pair behind.
+  return clean.length > longest ? `${clean.slice(0, longest - 1).replace(/\p{Cs}$/u, '')}…` : clean;
 }
 
 function isDeeperThan(value: unknown, levels: number): boolean {

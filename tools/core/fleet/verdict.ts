@@ -20,6 +20,23 @@ export function judge(evidence: Evidence): Outcome | undefined {
   return expectation.action === 'update' ? judgeUpdate(evidence) : judgeRollback(evidence);
 }
 
+/**
+ * Whether what was known of a device before is its end already. Nothing is, for a command: it is answered. After an
+ * announcement, a device that runs the version has nothing more to say.
+ */
+export function judgeKept(status: DeviceStatus, expectation: Expectation): Outcome | undefined {
+  if (expectation.commandId !== undefined || expectation.targetVersion === undefined) return;
+  const settled = status.rollbackPending !== true && !isBusy(status) && status.state !== 'success';
+  return settled && status.currentVersion === expectation.targetVersion
+    ? ended('up_to_date', describeVersion(status))
+    : undefined;
+}
+
+/** Whether the device says that it answers our command. */
+function answersUs({ commandId }: DeviceStatus, expectation: Expectation): boolean {
+  return commandId !== undefined && commandId === expectation.commandId;
+}
+
 const nothingNew = /no (new )?(update|firmware)|up[- ]to[- ]date/i;
 
 function judgeCheck({ wait, status, expectation }: Evidence): Outcome | undefined {
@@ -27,7 +44,7 @@ function judgeCheck({ wait, status, expectation }: Evidence): Outcome | undefine
   if (availableVersion !== undefined && availableVersion !== currentVersion) {
     return ended('answered', `${availableVersion} is available, ${describeVersion(status)}`);
   }
-  const answered = status.commandId === expectation.commandId || wait.worked;
+  const answered = answersUs(status, expectation) || wait.worked;
   const idle = status.state === 'idle' && answered;
   return idle || nothingNew.test(status.message ?? '') || availableVersion !== undefined
     ? ended('up_to_date', describeVersion(status))
@@ -53,7 +70,7 @@ function judgeUpdate(evidence: Evidence): Outcome | undefined {
     return ended('up_to_date', describeVersion(status));
   }
   if (!expectation.acceptReported || status.state !== 'success') return;
-  const known = wait.worked || status.commandId === expectation.commandId;
+  const known = wait.worked || answersUs(status, expectation);
   const meant = status.availableVersion === undefined || status.availableVersion === target;
   return known && meant ? ended('reported', 'the device reports success') : undefined;
 }
@@ -82,7 +99,7 @@ function judgeRollback({ wait, status, expectation }: Evidence): Outcome | undef
   if (settled && (changed || (wait.rebooted && state === 'rolled_back'))) {
     return { kind: 'rolled_back', ok: true, reason: describeVersion(status) };
   }
-  const known = wait.worked || status.commandId === expectation.commandId;
+  const known = wait.worked || answersUs(status, expectation);
   if (expectation.acceptReported && known && state === 'rolled_back') {
     return ended('reported', 'the device reports a rollback');
   }
@@ -94,7 +111,7 @@ function judgeRollback({ wait, status, expectation }: Evidence): Outcome | undef
  * is no news while nothing has changed and no work was seen.
  */
 function isNews({ wait, status, expectation }: Evidence): boolean {
-  if (status.commandId === expectation.commandId || wait.worked) return true;
+  if (answersUs(status, expectation) || wait.worked) return true;
   return wait.before === undefined || wait.before.state !== status.state;
 }
 

@@ -1,18 +1,19 @@
 import type { CommandAction } from './command.ts';
 import { type DeviceState, type DeviceStatus, exactUptimeS } from './status.ts';
-import { judge } from './verdict.ts';
+import { judge, judgeKept } from './verdict.ts';
 
 /** What was asked of the devices, and when. All times are milliseconds of one clock, ours. */
 export interface Expectation {
   readonly action: CommandAction;
-  readonly commandId: string;
+  /** Without it, devices follow an announcement: they answer nobody, and those that sleep come when they wake. */
+  readonly commandId?: string;
   readonly sentAtMs: number;
   /** Without it, the version that the device itself finds available. */
   readonly targetVersion?: string;
   readonly force: boolean;
   /** Take the device's word "success" for it: for firmware that says nothing after the reboot. */
   readonly acceptReported: boolean;
-  /** A device that makes no progress for so long is given up. */
+  /** A device that makes no progress for so long is given up; after an announcement, one that is not done by then. */
   readonly timeoutMs: number;
 }
 
@@ -55,8 +56,10 @@ export interface DeviceWait {
   readonly offeredVersion?: string;
   /** It was seen at work since the command. */
   readonly worked: boolean;
-  /** When it was first seen to have written, or to be writing, the new image. */
+  /** When it wrote, or began to write, the new image: by its uptime when it gives one, else when we heard of it. */
   readonly writtenAtMs?: number;
+  /** Before this it has booted: of all its messages since, the one that was least late says so. */
+  readonly bootedByMs?: number;
   /** It runs from a boot that began after the image was written, or after the command while none was. */
   readonly rebooted: boolean;
   /** Boots that cost the work done so far, such as a power cut in the middle of a download. */
@@ -90,6 +93,7 @@ export function observeStatus(
   const { status } = seen;
   if (wait.outcome !== undefined) return { ...wait, last: status };
   if (!isFresh(seen, expectation)) {
+    const outcome = judgeKept(status, expectation);
     return {
       ...wait,
       last: status,
@@ -97,6 +101,7 @@ export function observeStatus(
       ...(wait.fresh === undefined && status.currentVersion !== undefined
         ? { oldVersion: status.currentVersion }
         : {}),
+      ...(outcome === undefined ? {} : { outcome }),
     };
   }
   const tracked = track(wait, seen, expectation);
@@ -106,16 +111,21 @@ export function observeStatus(
 
 /** Gives a device up that has made no progress for too long. */
 export function expireWait(wait: DeviceWait, nowMs: number, expectation: Expectation): DeviceWait {
-  if (wait.outcome !== undefined || nowMs < wait.movedAtMs + expectation.timeoutMs) return wait;
-  return { ...wait, outcome: giveUp(wait, `${expectation.timeoutMs / 1000} s`) };
+  const { commandId, sentAtMs, timeoutMs } = expectation;
+  const commanded = commandId !== undefined;
+  const sinceMs = commanded ? wait.movedAtMs : sentAtMs;
+  if (wait.outcome !== undefined || nowMs < sinceMs + timeoutMs) return wait;
+  return { ...wait, outcome: giveUp(wait, `${timeoutMs / 1000} s`, commanded) };
 }
 
-function giveUp({ fresh, before }: DeviceWait, time: string): Outcome {
+function giveUp({ fresh, before }: DeviceWait, time: string, commanded: boolean): Outcome {
   if (fresh !== undefined) {
-    const reason = `no progress for ${time}; last state: ${describeStatus(fresh)}`;
+    const late = commanded ? `no progress for ${time}` : `not done in ${time}`;
+    const reason = `${late}; last state: ${describeStatus(fresh)}`;
     return { kind: 'timed_out', ok: false, reason };
   }
-  const known = before === undefined ? '' : `; before the command: ${describeStatus(before)}`;
+  const what = commanded ? 'command' : 'announcement';
+  const known = before === undefined ? '' : `; before the ${what}: ${describeStatus(before)}`;
   return { kind: 'silent', ok: false, reason: `no answer in ${time}${known}` };
 }
 
@@ -131,12 +141,13 @@ export function describeStatus(status: DeviceStatus): string {
 
 /**
  * Whether a message can be about this command. By its command id; a message without one counts when it was sent
- * while we listened. What the broker kept from before, and what answers another command, is stale.
+ * while we listened. What the broker kept from before, and what answers another command, is stale. An announcement
+ * has no id: a device that once obeyed a command may still name that one.
  */
-function isFresh(seen: SeenStatus, expectation: Expectation): boolean {
-  const { commandId } = seen.status;
-  if (commandId !== undefined) return commandId === expectation.commandId;
-  return !seen.retained && seen.receivedAtMs >= expectation.sentAtMs;
+function isFresh(seen: SeenStatus, { commandId, sentAtMs }: Expectation): boolean {
+  const answers = seen.status.commandId;
+  if (answers !== undefined && commandId !== undefined) return answers === commandId;
+  return !seen.retained && seen.receivedAtMs >= sentAtMs;
 }
 
 /** By its uptime: lower than before, and short enough to have begun after the image was written. */
@@ -145,7 +156,22 @@ function showsReboot(wait: DeviceWait, seen: SeenStatus, expectation: Expectatio
   if (uptimeS === undefined || (wait.highestUptimeS >= 0 && uptimeS >= wait.highestUptimeS)) {
     return false;
   }
+  if (namesNewVersion(wait, seen.status, expectation)) return true;
   return seen.receivedAtMs - uptimeS * 1000 >= (wait.writtenAtMs ?? expectation.sentAtMs);
+}
+
+/**
+ * Together with a lower uptime this proves a boot after the image was written, however late the messages arrive: a
+ * connection that was lost brings them all at once.
+ */
+function namesNewVersion(
+  { writtenAtMs, oldVersion, offeredVersion, highestUptimeS }: DeviceWait,
+  { state, currentVersion }: DeviceStatus,
+  { targetVersion = offeredVersion }: Expectation,
+): boolean {
+  const known = writtenAtMs !== undefined && highestUptimeS >= 0 && oldVersion !== undefined;
+  if (!known || state === 'success' || currentVersion === undefined) return false;
+  return currentVersion === targetVersion && currentVersion !== oldVersion;
 }
 
 const working: readonly DeviceState[] = [
@@ -169,6 +195,7 @@ function track(wait: DeviceWait, seen: SeenStatus, expectation: Expectation): De
     (status.state === 'installing' || (status.state === 'success' && !seenRebooted));
   const rebooted = seenRebooted && !writes;
   const uptimeS = exactUptimeS(status) ?? -1;
+  const bootedByMs = bootOf(wait, seen, reboots);
   const oldVersion = wait.oldVersion ?? (rebooted ? undefined : status.currentVersion);
   const offered = status.availableVersion ?? wait.offeredVersion;
   return {
@@ -181,8 +208,29 @@ function track(wait: DeviceWait, seen: SeenStatus, expectation: Expectation): De
     highestUptimeS: reboots || writes ? uptimeS : Math.max(wait.highestUptimeS, uptimeS),
     ...(oldVersion === undefined ? {} : { oldVersion }),
     ...(offered === undefined ? {} : { offeredVersion: offered }),
-    ...(writes ? { writtenAtMs: receivedAtMs } : {}),
+    ...(bootedByMs === undefined ? {} : { bootedByMs }),
+    // Messages that a broken connection has kept back come all at once: what they tell is older than they are.
+    ...(writes ? { writtenAtMs: Math.min(receivedAtMs, sentAt(uptimeS, bootedByMs)) } : {}),
   };
+}
+
+/** A message is never early: the boot that it tells of was at its time of arrival less its uptime, or before. */
+function bootOf(
+  wait: DeviceWait,
+  { status, receivedAtMs }: SeenStatus,
+  reboots: boolean,
+): number | undefined {
+  const uptimeS = exactUptimeS(status);
+  if (uptimeS === undefined) return wait.bootedByMs;
+  const bootedByMs = receivedAtMs - uptimeS * 1000;
+  return reboots ? bootedByMs : Math.min(bootedByMs, wait.bootedByMs ?? bootedByMs);
+}
+
+/** When a message was sent, by the clock of the boot. */
+function sentAt(uptimeS: number, bootedByMs: number | undefined): number {
+  return bootedByMs === undefined || uptimeS < 0
+    ? Number.POSITIVE_INFINITY
+    : bootedByMs + uptimeS * 1000;
 }
 
 /** Moves the mark, and with it the timeout, when the device got further than ever. */

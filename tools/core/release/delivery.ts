@@ -15,6 +15,8 @@ export interface ArtifactFacts {
   readonly sizeBytes: number;
   /** Lowercase hex of the file's SHA-256. */
   readonly sha256: string;
+  /** Base64 of the signature in `<filename>.sig`; only of a signed release. */
+  readonly signature?: string;
 }
 
 /** A device that is reached by address, one by one. */
@@ -90,6 +92,11 @@ export interface Delivery {
   readonly settings: Readonly<Record<string, unknown>>;
   /** Throws `DeliveryFailure`, or `OtaError('cancelled')` when the signal is aborted. */
   send(payload: Payload, context: SendContext): Promise<Receipt>;
+  /**
+   * Takes back what others keep of an earlier `send`, unless something else has taken its place; only where anything is
+   * kept. Throws as `send` does.
+   */
+  clear?(context: SendContext): Promise<Receipt>;
 }
 
 /** A way to reach devices. `prepare` does no I/O: it is what `--dry-run` runs. */

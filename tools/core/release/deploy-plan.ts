@@ -29,6 +29,8 @@ export interface DeployRequest {
 export interface DeployFacts {
   readonly manifest: RootManifest;
   readonly release: Release;
+  /** Base64 of the signatures of artifacts, by filename; those that have none are left out. */
+  readonly signatures: ReadonlyMap<string, string>;
   readonly transports: readonly Transport[];
   readonly variables: Variables;
 }
@@ -44,6 +46,7 @@ export interface PlannedDelivery {
   readonly rollout?: Audience;
   /** A function, so that printing a plan cannot print what the delivery knows. */
   readonly send: Delivery['send'];
+  readonly clear?: NonNullable<Delivery['clear']>;
   /** Hides this channel's secrets in any text. */
   readonly redact: Redactor;
 }
@@ -188,6 +191,7 @@ export function planDelivery(
       ...placeholdersIn(asWritten, delivery),
     }) as Settings,
     send: (payload, context) => delivery.send(payload, context),
+    ...(delivery.clear === undefined ? {} : { clear: delivery.clear }),
     redact,
   };
 }
@@ -220,7 +224,11 @@ function prepareDeliveries(
   }
 }
 
-function toArtifactFacts(artifact: Artifact, { manifest, release }: DeployFacts): ArtifactFacts {
+function toArtifactFacts(
+  artifact: Artifact,
+  { manifest, release, signatures }: DeployFacts,
+): ArtifactFacts {
+  const signature = signatures.get(artifact.filename);
   return {
     product: manifest.product.name,
     hardware: hardwareOf(manifest.product)[0] ?? '',
@@ -229,6 +237,7 @@ function toArtifactFacts(artifact: Artifact, { manifest, release }: DeployFacts)
     filename: artifact.filename,
     sizeBytes: artifact.size,
     sha256: artifact.sha256.toLowerCase(),
+    ...(signature === undefined ? {} : { signature }),
   };
 }
 

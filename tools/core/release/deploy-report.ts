@@ -3,8 +3,17 @@ import { formatAudience } from '../fleet/audience-text.ts';
 import type { StartedRollout } from './delivery.ts';
 import type { DeployPlan, PlannedDelivery } from './deploy-plan.ts';
 
-/** How one delivery ended. `skipped`: not tried, because an earlier one failed and `--fail-fast` was given. */
-export type DeliveryStatus = 'planned' | 'delivered' | 'failed' | 'skipped' | 'cancelled';
+/**
+ * How one delivery ended. `cleared`: nothing that an earlier delivery left stands any more. `skipped`: not tried,
+ * because an earlier one failed and `--fail-fast` was given.
+ */
+export type DeliveryStatus =
+  | 'planned'
+  | 'delivered'
+  | 'cleared'
+  | 'failed'
+  | 'skipped'
+  | 'cancelled';
 
 /** What happened to one delivery (schemas/deploy-report.schema.json). */
 export interface DeliveryReport {

@@ -36,6 +36,19 @@ export function requireSigned(release: Release, trust: Trust, now: Date): Signat
   return verdict;
 }
 
+/** The same refusal for a firmware file that no release holds, so that nobody can have signed it. */
+export function unsignedFile(filename: string, trust: Trust): OtaError {
+  const nobody = { valid: [], invalid: [], untimely: [], unknown: [], sufficient: false };
+  return new OtaError(
+    'signature-missing',
+    `${filename} is not signed as the product demands: it belongs to no release`,
+    {
+      details: explain(nobody, trust),
+      hint: 'Package it with --update-manifest. Then sign it: ota sign --version VERSION --key FILE',
+    },
+  );
+}
+
 /** Why signatures do not suffice, one reason a line. */
 export function explain(verdict: SignatureVerdict, { keys, threshold }: Trust): string[] {
   const names = keys.map(({ label }) => label).join(', ');

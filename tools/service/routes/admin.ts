@@ -3,30 +3,12 @@ import { type Role, roles } from '../access.ts';
 import type { Service } from '../service.ts';
 import type { EventFilter, LoggedEvent } from '../store/event-log.ts';
 import type { KeyRow } from '../store/tables.ts';
-import { flag, id, isoTime, keyed, limit, skip } from './schemas.ts';
+import { flag, id, isoTime, keyed, limit, skip, ttl } from './schemas.ts';
 
-/** Keys, tokens and the audit log. */
+/** Keys and the audit log. */
 export function adminRoutes(app: FastifyInstance, { service }: { service: Service }): void {
   keyRoutes(app, service);
-  const { access, audit, store, tokens, deviceAuth } = service;
-
-  app.post<{
-    Body: { subject: string; kind: 'device' | 'admin'; role?: Role; ttl_seconds: number };
-  }>(
-    '/api/v1/tokens',
-    { schema: schemaOf('Make a signed token for a device or a person', { body: tokenBody }) },
-    async (request) => {
-      const actor = await access.require(request.headers, 'admin');
-      const { subject, kind, role = 'viewer', ttl_seconds: ttlS } = request.body;
-      await audit.note('token_created', actor, { data: { subject, kind, ttl_seconds: ttlS } });
-      const token =
-        kind === 'device'
-          ? await tokens.createDevice(subject, ttlS)
-          : await tokens.createAdmin(subject, role, ttlS);
-      const expires = isoTime(service.now() + ttlS * 1000);
-      return { token, expires_at: expires };
-    },
-  );
+  const { access, store, deviceAuth } = service;
 
   app.get<{ Params: { device_id: string } }>(
     '/api/v1/devices/:device_id/key',
@@ -107,17 +89,6 @@ function toEvent(row: LoggedEvent) {
   };
 }
 
-const ttl = { type: 'integer', minimum: 1, maximum: 315_360_000 } as const;
-const tokenBody = {
-  type: 'object',
-  required: ['subject', 'kind'],
-  properties: {
-    subject: id,
-    kind: { type: 'string', enum: ['device', 'admin'] },
-    role: { type: 'string', enum: roles },
-    ttl_seconds: { ...ttl, default: 7 * 24 * 3600 },
-  },
-} as const;
 const keyBody = {
   type: 'object',
   required: ['name', 'role'],

@@ -51,9 +51,13 @@ export function createDeviceDoor(app: FastifyInstance, service: Service): Device
   return {
     async check(request, checkIn) {
       await app.limitDevice(request, checkIn.id);
-      await deviceAuth.require(request, checkIn.id, checkIn.model, catalog.current());
+      const before = catalog.current();
+      await deviceAuth.require(request, checkIn.id, checkIn.model, before);
       const imageSha256 = checkIn.imageSha256?.toLowerCase();
       const answer = await fleet.checkIn({ ...checkIn, imageSha256 });
+      // What was read has told of changes at other nodes: a token that was revoked there is worth nothing here.
+      if (answer.catalog.state !== before.state)
+        await deviceAuth.require(request, checkIn.id, checkIn.model, answer.catalog);
       if (!answer.offer.update) return { release: undefined, reason: answer.offer.reason };
       const release = answer.catalog.releaseRow(answer.offer.release.id);
       if (release === undefined) return { release, reason: 'no-release' };

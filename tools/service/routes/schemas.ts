@@ -9,6 +9,8 @@ export const skip = { type: 'integer', minimum: 0, maximum: 2_147_483_647, defau
 export const hash = { type: 'string', pattern: '^[0-9a-fA-F]{64}$' } as const;
 export const chipName = { type: 'string', pattern: '^[a-z0-9]{1,20}$' } as const;
 export const longText = { type: ['string', 'null'], maxLength: 60_000 } as const;
+/** Seconds, up to ten years. */
+export const ttl = { type: 'integer', minimum: 1, maximum: 315_360_000 } as const;
 export const flag = { type: 'boolean' } as const;
 
 /** A body with a file in it, as the description shows it. */

@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
+import { changeCatalog, type NoteOf } from './change-catalog.ts';
 import type { Database } from './database.ts';
 import type {
-  EventRow,
   KeyRow,
   ModelRow,
   NewRelease,
@@ -13,6 +13,7 @@ import type {
   Tables,
   UploadRow,
 } from './tables.ts';
+import { loadRevocations, type RevocationRows } from './token-store.ts';
 
 /** Everything that nodes hold in memory, at one moment. */
 export interface CatalogRows {
@@ -21,14 +22,14 @@ export interface CatalogRows {
   readonly rollouts: readonly RolloutRow[];
   readonly models: readonly ModelRow[];
   readonly keys: readonly KeyRow[];
+  readonly revocations: RevocationRows;
 }
-
-/** The entry of the audit log that goes with a change: both are stored, or neither. */
-export type NoteOf<Result> = (result: Result) => Omit<EventRow, 'id'>;
 
 /** What administrators change: every change moves the catalog's number and is announced to the other nodes. */
 export interface CatalogStore {
   load(): Promise<CatalogRows>;
+  /** The catalog's number: one indexed read. */
+  state(): Promise<number>;
   /** `undefined` when model, version and build are taken. */
   addRelease(release: NewRelease, note?: NoteOf<ReleaseRow>): Promise<ReleaseRow | undefined>;
   changeRelease(
@@ -62,29 +63,13 @@ export interface ChangedRollout {
 
 export function createCatalogStore(database: Database): CatalogStore {
   const { db } = database;
-  /** Runs a change; the counter and the audit log move with it or not at all. */
-  async function changing<T>(
+  const changing = <T>(
     note: NoteOf<T> | undefined,
     use: (trx: Transaction<Tables>) => Promise<T | undefined>,
-  ): Promise<T | undefined> {
-    const result = await db.transaction().execute(async (trx) => {
-      // First, so that changes of the catalog happen one after the other.
-      await trx
-        .updateTable('counters')
-        .set((eb) => ({ value: eb('value', '+', 1) }))
-        .where('name', '=', 'catalog')
-        .execute();
-      const done = await use(trx);
-      if (done !== undefined && note !== undefined)
-        await trx.insertInto('events').values(note(done)).execute();
-      return done;
-    });
-    // It is done: that the others hear of it late is no reason to call it failed.
-    await database.announce().catch(() => undefined);
-    return result;
-  }
+  ) => changeCatalog(database, note, use);
   return {
     load: () => loadCatalog(db),
+    state: () => readState(db),
     addRelease: (release, note) =>
       changing(note, (trx) =>
         trx
@@ -182,19 +167,24 @@ function loadCatalog(db: Kysely<Tables>): Promise<CatalogRows> {
     .transaction()
     .setIsolationLevel('repeatable read')
     .execute(async (trx) => {
-      const counter = await trx
-        .selectFrom('counters')
-        .select('value')
-        .where('name', '=', 'catalog')
-        .executeTakeFirstOrThrow();
       return {
-        state: counter.value,
+        state: await readState(trx),
         releases: await trx.selectFrom('releases').selectAll().execute(),
         rollouts: await trx.selectFrom('rollouts').selectAll().execute(),
         models: await trx.selectFrom('models').selectAll().execute(),
         keys: await trx.selectFrom('keys').selectAll().execute(),
+        revocations: await loadRevocations(trx),
       };
     });
+}
+
+async function readState(db: Kysely<Tables>): Promise<number> {
+  const counter = await db
+    .selectFrom('counters')
+    .select('value')
+    .where('name', '=', 'catalog')
+    .executeTakeFirstOrThrow();
+  return counter.value;
 }
 
 async function changeRollout(

@@ -3,6 +3,7 @@ import type { Claims } from './claims.ts';
 import { type Database, databaseFailed, isDatabaseFailure, openDatabase } from './database.ts';
 import { createFleetStore, type FleetStore } from './fleet-store.ts';
 import { createHistoryStore, type HistoryStore } from './history-store.ts';
+import { createTokenStore, type TokenStore } from './token-store.ts';
 
 /** Everything that the service keeps, behind names that know nothing of SQL. */
 export interface Store {
@@ -10,6 +11,7 @@ export interface Store {
   readonly fleet: FleetStore;
   readonly catalog: CatalogStore;
   readonly history: HistoryStore;
+  readonly tokens: TokenStore;
   readonly claims: Claims;
   /** Calls back when some node changed the catalog. */
   listen(changed: () => void): Promise<void>;
@@ -33,6 +35,7 @@ export function createStore(database: Database): Store {
     fleet: createFleetStore(database),
     catalog: guarded(createCatalogStore(database)),
     history: guarded(createHistoryStore(database.db)),
+    tokens: guarded(createTokenStore(database)),
     claims: database.claims,
     listen: database.listen,
     close: database.close,

@@ -1,15 +1,20 @@
 import type { Generated, Insertable, Selectable, Updateable } from 'kysely';
 
+/** Whom a token is for. */
+export type TokenKind = 'device' | 'admin';
+
 /**
  * The tables, the same on both databases: texts, whole numbers and nothing else. Times are milliseconds since
  * 1970, flags are 0 or 1, lists and objects are JSON texts.
  */
 export interface Tables {
-  /** Numbers that nodes share: `catalog` changes with every release, rollout, model or key. */
+  /** Numbers that nodes share: `catalog` changes with every release, rollout, model, key or revoked token. */
   counters: { name: string; value: number };
   /** Values that nodes share and nobody sees: the secret that signs tokens and links. */
   settings: { name: string; value: string };
   keys: KeyTable;
+  tokens: TokenTable;
+  token_cutoffs: TokenCutoffTable;
   models: ModelTable;
   releases: ReleaseTable;
   uploads: UploadTable;
@@ -30,6 +35,26 @@ interface KeyTable {
   created_at: number;
   expires_at: number | null;
   revoked_at: number | null;
+}
+
+/** A token that the service made. The token itself is shown once and kept nowhere. */
+interface TokenTable {
+  /** What the token calls itself (`jti`). */
+  id: string;
+  kind: TokenKind;
+  subject: string;
+  /** Of a person; a device has none. */
+  role: string | null;
+  created_at: number;
+  expires_at: number;
+  revoked_at: number | null;
+}
+
+/** Tokens of a subject that were issued until then are revoked, listed or not. */
+interface TokenCutoffTable {
+  kind: TokenKind;
+  subject: string;
+  issued_until: number;
 }
 
 interface ModelTable {
@@ -179,4 +204,6 @@ export type NewAttempt = Insertable<AttemptTable>;
 export type TransitionRow = Selectable<TransitionTable>;
 export type EventRow = Selectable<EventTable>;
 export type KeyRow = Selectable<KeyTable>;
+export type TokenRow = Selectable<TokenTable>;
+export type TokenCutoffRow = Selectable<TokenCutoffTable>;
 export type ModelRow = Selectable<ModelTable>;

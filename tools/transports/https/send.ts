@@ -61,6 +61,7 @@ function requestHeaders(
     'User-Agent': `${packageJson.name}/${packageJson.version}`,
     'X-Firmware-Version': headerText(facts.version),
     'X-Checksum-SHA256': facts.sha256,
+    ...(facts.signature === undefined ? {} : { 'X-Firmware-Signature': facts.signature }),
     ...body.headers,
   };
   const configured = trusted ? plan.headers : contentTypeOf(plan.headers);

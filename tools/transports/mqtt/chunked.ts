@@ -1,21 +1,18 @@
 import { setTimeout as realSleep } from 'node:timers/promises';
+import type { PushDevice } from '../../core/chunks/push-devices.ts';
 import { buildPushManifest, pushLimits } from '../../core/chunks/push-messages.ts';
-import type { PushDevice } from '../../core/chunks/push-publisher.ts';
 import {
   DeliveryFailure,
   type Payload,
   type Receipt,
   type SendContext,
 } from '../../core/release/delivery.ts';
-import { readTlsFiles } from '../tls-files.ts';
-import { type BrokerClient, openClient } from './client.ts';
+import type { BrokerClient } from './client.ts';
 import type { ChunkedMode } from './mode.ts';
 import type { MqttPlan } from './plan.ts';
+import { openPlannedClient } from './planned-client.ts';
 import { type PushOutcome, pushChunks } from './push-chunks.ts';
-import { randomSuffix } from './send.ts';
 
-/** The broker keeps our subscription while a broken connection comes back. */
-const sessionSeconds = 300;
 /** Topic, packet id and properties of a PUBLISH (MQTT 5 §3.3), generously. */
 const packetOverheadBytes = 64;
 
@@ -26,10 +23,10 @@ export async function sendInChunks(
   payload: Payload,
   context: SendContext,
 ): Promise<Receipt> {
-  const { version, sizeBytes, sha256 } = payload.facts;
-  const manifest = buildPushManifest({ version, sizeBytes, sha256, chunkBytes: mode.chunkBytes });
+  const { sizeBytes } = payload.facts;
+  const manifest = buildPushManifest({ ...payload.facts, chunkBytes: mode.chunkBytes });
   checkCount(manifest.chunk_count, mode);
-  const client = await connect(plan, context);
+  const client = await openPlannedClient(plan, context);
   try {
     checkPacket(plan, mode, client);
     const outcome = await pushChunks({
@@ -52,26 +49,6 @@ export async function sendInChunks(
   } finally {
     await client.close();
   }
-}
-
-async function connect(plan: MqttPlan, context: SendContext): Promise<BrokerClient> {
-  const { broker, clientId, username, password, protocolVersion } = plan;
-  const tls = await readTlsFiles(plan.tls, context.cwd);
-  return await openClient(
-    {
-      broker,
-      tls,
-      insecure: plan.insecure,
-      clientId: `${clientId.text}${clientId.unique ? randomSuffix(context.random) : ''}`,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      ...(protocolVersion === undefined ? {} : { protocolVersion }),
-      keepaliveSeconds: plan.keepaliveSeconds,
-      sessionSeconds,
-      timeoutMs: context.timeoutMs ?? plan.timeoutMs,
-    },
-    { signal: context.signal },
-  );
 }
 
 function checkCount(count: number, { chunkBytes }: ChunkedMode): void {
@@ -117,7 +94,7 @@ function toReceipt(outcome: PushOutcome, sizeBytes: number, mode: ChunkedMode): 
   return {
     sentBytes: sizeBytes,
     warnings: devices.length === 0 ? ['no device has answered'] : [],
-    answer: `${devices.length} devices have it, ${describeWay(outcome)}`,
+    answer: `${devices.length} ${devices.length === 1 ? 'device has' : 'devices have'} it, ${describeWay(outcome)}`,
   };
 }
 

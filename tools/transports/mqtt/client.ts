@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { IClientOptions, MqttClient } from 'mqtt';
+import type { IClientOptions, IPublishPacket, MqttClient } from 'mqtt';
 import { cancelledError, OtaError } from '../../core/errors.ts';
 import type { TlsFiles } from '../tls-files.ts';
 import { type Broker, peerOf } from './broker-url.ts';
@@ -49,6 +49,8 @@ export interface IncomingMessage {
 export interface PublishOptions {
   readonly qos: 0 | 1 | 2;
   readonly retain?: boolean;
+  /** Sent over MQTT 5 only. */
+  readonly properties?: IPublishPacket['properties'];
 }
 
 /** What the broker allows (MQTT 5 §3.2.2.3); one that speaks 3.1.1 does not say. */
@@ -196,9 +198,10 @@ function createClient(client: MqttClient, established: Established): BrokerClien
     version,
     limits,
     async publish(topic, payload, options) {
-      const { qos, retain = false } = options;
+      const { qos, retain = false, properties } = options;
+      const described = version === 5 && properties !== undefined ? { properties } : {};
       const bytes = typeof payload === 'string' ? payload : bufferOf(payload);
-      await cancellable(client.publishAsync(topic, bytes, { qos, retain })).catch(
+      await cancellable(client.publishAsync(topic, bytes, { qos, retain, ...described })).catch(
         (error: unknown) => Promise.reject(explain(error, peer, `the message to ${topic}`)),
       );
     },

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { buildAnnouncement } from '../../core/fleet/announcement.ts';
 import type { ArtifactFacts, Payload } from '../../core/release/delivery.ts';
 import type { MqttPlan } from './plan.ts';
 import type { Message } from './publish.ts';
@@ -6,6 +7,7 @@ import type { Message } from './publish.ts';
 /** The bare binary; over MQTT 5 its properties say what it is (§3.3.2.3). */
 export function firmwareMessage(plan: MqttPlan, payload: Payload): Message {
   const { version, sizeBytes, sha256, filename } = payload.facts;
+  const signature = signatureOf(payload.facts);
   return {
     topic: plan.topic,
     qos: plan.qos,
@@ -13,7 +15,7 @@ export function firmwareMessage(plan: MqttPlan, payload: Payload): Message {
     sizeBytes,
     properties: {
       contentType: 'application/octet-stream',
-      userProperties: { version, size: String(sizeBytes), sha256, filename },
+      userProperties: { version, size: String(sizeBytes), sha256, filename, ...signature },
     },
     open: () => payload.stream(),
   };
@@ -34,6 +36,7 @@ export function descriptionMessage(
     filename,
     size: sizeBytes,
     sha256,
+    ...signatureOf(facts),
     topic: plan.topic,
   };
   const bytes = Buffer.from(JSON.stringify(description));
@@ -49,18 +52,7 @@ export function descriptionMessage(
 
 /** Where the firmware is and how to check it (docs/fleet.md). */
 export function announcementMessage(plan: MqttPlan, url: string, facts: ArtifactFacts): Message {
-  const { product, hardware, version, artifact, filename, sizeBytes, sha256 } = facts;
-  const announcement = {
-    version,
-    url,
-    size: sizeBytes,
-    sha256,
-    product,
-    hardware,
-    artifact,
-    filename,
-  };
-  const bytes = Buffer.from(JSON.stringify(announcement));
+  const bytes = Buffer.from(JSON.stringify(buildAnnouncement(facts, url)));
   return {
     topic: plan.topic,
     qos: plan.qos,
@@ -69,4 +61,8 @@ export function announcementMessage(plan: MqttPlan, url: string, facts: Artifact
     properties: { contentType: 'application/json', payloadFormatIndicator: true },
     open: () => Readable.from([bytes]),
   };
+}
+
+function signatureOf({ signature }: ArtifactFacts): { readonly signature?: string } {
+  return signature === undefined ? {} : { signature };
 }

@@ -25,6 +25,7 @@ export interface MqttChannel extends TlsSettings {
   readonly timeout?: number;
   readonly mode?: 'binary' | 'announce' | 'chunked';
   readonly url?: string;
+  readonly status_topic?: string;
   readonly chunk_size?: number;
   readonly window?: number;
   readonly deadline?: number;
@@ -78,7 +79,7 @@ export function planDelivery(channel: MqttChannel, facts: ArtifactFacts): MqttPl
   }
   const plain = broker?.tls === false ? 'need a broker URL with mqtts:// or wss://' : undefined;
   checkTlsSettings(check, channel, plain);
-  const mode = check.read('url', () => planMode(channel, facts));
+  const mode = planMode(channel, facts, check);
   check.finish();
   if (mode?.kind === 'binary' && facts.sizeBytes > maximumRemainingLength)
     throw tooLargeForMqtt(facts);

@@ -1,3 +1,4 @@
+import type { PushDevice } from '../../core/chunks/push-devices.ts';
 import {
   encodeChunk,
   formatPushEnd,
@@ -5,7 +6,7 @@ import {
   parsePushRequest,
   pushTopics,
 } from '../../core/chunks/push-messages.ts';
-import { createPushPublisher, type PushDevice } from '../../core/chunks/push-publisher.ts';
+import { createPushPublisher, type PushPublisher } from '../../core/chunks/push-publisher.ts';
 import type { BrokerClient } from './client.ts';
 import { announceTransfer, askFirst } from './push-resume.ts';
 
@@ -40,68 +41,38 @@ export interface PushOutcome {
   readonly expired: boolean;
 }
 
-/** After the first request of a round, others get so long to join it. */
-const collectMs = 700;
-/** An end message may get lost: it is said again while somebody is expected. */
-const repeatEndMs = 5000;
-const tickMs = 20;
+/** A transfer on its way. */
+interface Transfer {
+  readonly options: PushOptions;
+  readonly publisher: PushPublisher;
+  /** By `options.now`. */
+  readonly deadline: number;
+  /** Requests of devices so far. */
+  requests(): number;
+}
 
 /** The publisher's side of `ota-chunks/1` (docs/chunked-mqtt.md), to the end or the deadline. */
 export async function pushChunks(options: PushOptions): Promise<PushOutcome> {
-  const { client, base, manifest, now, signal } = options;
-  const publisher = createPushPublisher(manifest, options.expected);
-  const deadline = now() + options.deadlineMs;
-  let requests = 0;
-  let rounds = 0;
-  await client.subscribe(`${base}/${pushTopics.request}`, 1, ({ payload, retained }) => {
-    const request = retained ? '' : parsePushRequest(payload, manifest.chunk_count);
-    if (typeof request !== 'string' && publisher.receive(request)) requests += 1;
-  });
-  const manifestTopic = `${base}/${pushTopics.manifest}`;
-  const say = (topic: string, text: string, retain = false) =>
-    client.publish(topic, text, { qos: 1, retain });
-
-  /** Waits until somebody misses something, all are done, or nobody says anything any more. */
-  const listen = async () => {
-    const since = now();
-    let heardAt = since;
-    let heard = requests;
-    while (!publisher.isSettled && now() < deadline) {
-      if (requests !== heard) {
-        heard = requests;
-        heardAt = publisher.hasWork ? heardAt : now();
-      }
-      const waited = now() - heardAt;
-      if (publisher.hasWork && waited >= collectMs) return;
-      if (
-        !publisher.hasWork &&
-        waited >= (options.expected.length > 0 ? repeatEndMs : options.settleMs)
-      )
-        return;
-      await options.sleep(tickMs, signal);
-    }
-  };
+  const { client, base, manifest, now } = options;
+  const transfer = await openTransfer(options);
+  const { publisher, deadline } = transfer;
+  const sayManifest = (text: string) =>
+    client.publish(`${base}/${pushTopics.manifest}`, text, { qos: 1, retain: true });
 
   const resumed = await announceTransfer(options);
   if (resumed) await askFirst(publisher, options);
-  let finished = publisher.isSettled;
-  while (!finished) {
+  let rounds = 0;
+  while (!publisher.isSettled) {
     // A broker that lost its memory has lost the manifest, too.
-    if (rounds > 0) await say(manifestTopic, JSON.stringify(manifest), true);
-    await sendRound(options, publisher.nextChunk, () => publisher.sentChunks, deadline);
+    if (rounds > 0) await sayManifest(JSON.stringify(manifest));
+    await sendRound(transfer);
     rounds += 1;
-    await say(`${base}/${pushTopics.end}`, formatPushEnd(manifest, rounds));
-    await listen();
-    finished =
-      publisher.isSettled ||
-      now() >= deadline ||
-      (options.expected.length === 0 && !publisher.hasWork);
+    await client.publish(`${base}/${pushTopics.end}`, formatPushEnd(manifest, rounds), { qos: 1 });
+    await awaitRequests(transfer);
+    if (isOver(transfer)) break;
   }
   // Kept for the next run where somebody still misses something: devices keep their chunks.
-  const isOver = publisher
-    .devices()
-    .every(({ state }) => state === 'complete' || state === 'failed');
-  if (isOver && !options.keepManifest) await say(manifestTopic, '', true);
+  if (haveAllEnded(publisher.devices()) && !options.keepManifest) await sayManifest('');
   return {
     devices: publisher.devices(),
     resumed,
@@ -111,23 +82,62 @@ export async function pushChunks(options: PushOptions): Promise<PushOutcome> {
   };
 }
 
+/** Listens to the devices, before they are told anything. */
+async function openTransfer(options: PushOptions): Promise<Transfer> {
+  const { client, base, manifest } = options;
+  const deadline = options.now() + options.deadlineMs;
+  const publisher = createPushPublisher(manifest, options.expected);
+  let requests = 0;
+  await client.subscribe(`${base}/${pushTopics.request}`, 1, ({ payload, retained }) => {
+    const request = retained ? '' : parsePushRequest(payload, manifest.chunk_count);
+    if (typeof request !== 'string' && publisher.receive(request)) requests += 1;
+  });
+  return { options, publisher, deadline, requests: () => requests };
+}
+
+function isOver({ options, publisher, deadline }: Transfer): boolean {
+  const nobodyAsks = options.expected.length === 0 && !publisher.hasWork;
+  return publisher.isSettled || nobodyAsks || options.now() >= deadline;
+}
+
+function haveAllEnded(devices: readonly PushDevice[]): boolean {
+  return devices.every(({ state }) => state === 'complete' || state === 'failed');
+}
+
+/** After the first request of a round, others get so long to join it. */
+const collectMs = 700;
+/** An end message may get lost: it is said again while somebody is expected. */
+const repeatEndMs = 5000;
+const tickMs = 20;
+
+/** Waits until somebody misses something, all are done, or nobody says anything any more. */
+async function awaitRequests({ options, publisher, deadline, requests }: Transfer): Promise<void> {
+  const { now, sleep, signal } = options;
+  const silenceMs = options.expected.length > 0 ? repeatEndMs : options.settleMs;
+  let heardAt = now();
+  let heard = requests();
+  while (!publisher.isSettled && now() < deadline) {
+    if (requests() !== heard) {
+      heard = requests();
+      heardAt = publisher.hasWork ? heardAt : now();
+    }
+    if (now() - heardAt >= (publisher.hasWork ? collectMs : silenceMs)) return;
+    await sleep(tickMs, signal);
+  }
+}
+
 /** Sends what waits, at most `window` chunks unacknowledged at a time. */
-async function sendRound(
-  options: PushOptions,
-  nextChunk: () => number | undefined,
-  sentChunks: () => number,
-  deadline: number,
-): Promise<void> {
+async function sendRound({ options, publisher, deadline }: Transfer): Promise<void> {
   const { client, manifest, firmware, base, qos } = options;
   const lane = async () => {
     while (options.now() < deadline) {
-      const index = nextChunk();
+      const index = publisher.nextChunk();
       if (index === undefined) return;
       const start = index * manifest.chunk_size;
       const data = firmware.subarray(start, start + manifest.chunk_size);
       const packet = encodeChunk({ transferId: manifest.transfer_id, index, data });
       await client.publish(`${base}/${pushTopics.chunk}`, packet, { qos });
-      options.onProgress(Math.min(manifest.size, sentChunks() * manifest.chunk_size));
+      options.onProgress(Math.min(manifest.size, publisher.sentChunks * manifest.chunk_size));
     }
   };
   const lanes = Math.min(options.window, client.limits.receiveMaximum, manifest.chunk_count);

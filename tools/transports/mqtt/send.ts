@@ -1,4 +1,5 @@
 import {
+  type ArtifactFacts,
   DeliveryFailure,
   type Payload,
   type Receipt,
@@ -29,10 +30,11 @@ export async function sendOverMqtt(
   try {
     const warnings: string[] = [];
     session = await connect(plan, context, deadline, warnings);
-    const answer = await publishAll(session, plan, payload, context, warnings);
+    const message = mainMessage(plan, payload);
+    const answer = await publishAll(session, plan, message, payload.facts, context, warnings);
     await session.end();
     return {
-      sentBytes: payload.facts.sizeBytes,
+      sentBytes: message.sizeBytes,
       warnings,
       ...(answer === undefined ? {} : { answer }),
     };
@@ -78,15 +80,16 @@ async function connect(
 async function publishAll(
   session: MqttSession,
   plan: MqttPlan,
-  payload: Payload,
+  message: Message,
+  facts: ArtifactFacts,
   context: SendContext,
   warnings: string[],
 ): Promise<string | undefined> {
-  const answer = await session.publish(mainMessage(plan, payload), context.onProgress);
+  const answer = await session.publish(message, context.onProgress);
   if (answer.noSubscribers) warnings.push(`nobody has subscribed to ${plan.topic}`);
   if (plan.qos === 0) warnings.push('QoS 0: the broker does not confirm that it took the message');
   if (plan.metadataTopic === undefined) return answer.packet;
-  const description = descriptionMessage(plan, plan.metadataTopic, payload.facts);
+  const description = descriptionMessage(plan, plan.metadataTopic, facts);
   const described = await session.publish(description, () => {});
   if (described.noSubscribers) warnings.push(`nobody has subscribed to ${plan.metadataTopic}`);
   return answer.packet;

@@ -1,4 +1,5 @@
-import { type AdminAct, paging, query, segment } from './act.ts';
+import { OtaError } from '../../core/errors.ts';
+import { type AdminAct, type AdminArgs, paging, query, segment } from './act.ts';
 
 /** Who may administer, and who did what. */
 export const accessActs: readonly AdminAct[] = [
@@ -39,6 +40,24 @@ export const accessActs: readonly AdminAct[] = [
     }),
   },
   {
+    words: 'tokens list',
+    needs: [],
+    takes: ['kind', 'subject', ...paging],
+    method: 'GET',
+    path: ({ kind, subject, skip, limit }) =>
+      `/api/v1/tokens${query({ kind, subject, skip, limit })}`,
+    place: 'tokens',
+    columns: ['id', 'kind', 'subject', 'role', 'created_at', 'expires_at', 'revoked_at'],
+  },
+  {
+    words: 'tokens revoke',
+    needs: [],
+    needsOneOf: ['id', 'subject'],
+    takes: ['kind'],
+    method: 'DELETE',
+    path: revocation,
+  },
+  {
     words: 'audit',
     needs: [],
     takes: ['type', 'updates', ...paging],
@@ -52,3 +71,14 @@ export const accessActs: readonly AdminAct[] = [
     ],
   },
 ];
+
+/** One token by its id, or all of a subject: a device and a person may have the same name. */
+function revocation({ id, subject, kind }: AdminArgs): string {
+  if (id !== undefined && subject === undefined && kind === undefined)
+    return `/api/v1/tokens/${segment(id)}`;
+  if (id === undefined && subject !== undefined && kind !== undefined)
+    return `/api/v1/tokens${query({ kind, subject })}`;
+  throw new OtaError('usage', 'ota admin tokens revoke takes --id, or --subject and --kind', {
+    hint: 'ota admin tokens list shows all three.',
+  });
+}

@@ -1,6 +1,11 @@
+import { OtaError } from '../../core/errors.ts';
 import { type AdminAct, type AdminArgs, paging, query, segment } from './act.ts';
 
-const release = (args: AdminArgs): string => `/api/ota/admin/firmware/${segment(args.id)}`;
+/** @throws OtaError `usage`: ids of tokens are no numbers, those of releases are */
+function release({ id }: AdminArgs): string {
+  if (/^\d+$/.test(String(id))) return `/api/ota/admin/firmware/${segment(id)}`;
+  throw new OtaError('usage', '--id takes a number', { hint: 'ota admin list shows it.' });
+}
 
 /** What a publisher says of a release. */
 const facts = ['stable', 'description', 'release-notes', 'min-version'] as const;

@@ -1,76 +1,10 @@
-import type { Dispatcher } from 'undici';
-import { pullTopics } from '../core/chunks/pull.ts';
-import { createPullClient } from '../core/chunks/pull-client.ts';
-import { parseTopicTemplate } from '../core/fleet/topic-template.ts';
-import { parseVersionFile, type VersionFile } from '../core/fleet/version-file.ts';
-import type { BrokerClient, IncomingMessage } from '../transports/mqtt/client.ts';
-import { DeviceError, type ExpectedImage, type ImageSlot } from './fleet-image.ts';
-
-/** Where a device learns of new firmware, and fetches it. */
-export interface FirmwareSource {
-  /** What is offered now. */
-  look(signal: AbortSignal): Promise<Offer>;
-}
-
-export interface Offer {
-  readonly expected: ExpectedImage;
-  readonly minVersion?: string;
-  fetch(slot: ImageSlot, onBytes: () => Promise<void>, signal: AbortSignal): Promise<void>;
-  /** The device does not take it: it runs it already, or `why` not. */
-  decline?(why: string | undefined): void;
-}
-
-/** Asks for `version.json` beside the firmware, then downloads what it names. */
-export function createHttpsSource(baseUrl: string, dispatcher: Dispatcher): FirmwareSource {
-  return {
-    async look(signal) {
-      const { body } = await get(`${baseUrl}/version.json`, dispatcher, signal);
-      const text = await body.text();
-      if (text.length > 65_536) throw new DeviceError('ESP_ERR_NO_MEM', 'version.json is too long');
-      const file = parseVersionFile(text, 'version.json');
-      return offerOf(file, `${baseUrl}/${file.file ?? 'firmware.bin'}`, dispatcher);
-    },
-  };
-}
-
-/** What an announcement or a `version.json` offers under a URL. */
-export function offerOf(
-  file: Pick<VersionFile, 'version' | 'size' | 'sha256' | 'min_version'>,
-  url: string,
-  dispatcher: Dispatcher,
-): Offer {
-  return {
-    expected: {
-      version: file.version,
-      ...(file.size === undefined ? {} : { sizeBytes: file.size }),
-      ...(file.sha256 === undefined ? {} : { sha256: file.sha256.toLowerCase() }),
-    },
-    ...(file.min_version === undefined ? {} : { minVersion: file.min_version }),
-    async fetch(slot, onBytes, signal) {
-      const { body, headers } = await get(url, dispatcher, signal);
-      for await (const bytes of body as AsyncIterable<Uint8Array>) {
-        slot.write(bytes);
-        await onBytes();
-      }
-      const length = Number(headers['content-length']);
-      if (Number.isFinite(length) && length !== slot.receivedBytes) {
-        throw new DeviceError('ESP_ERR_HTTP_INCOMPLETE_DATA', `${slot.receivedBytes} of ${length}`);
-      }
-    },
-  };
-}
-
-async function get(
-  url: string,
-  dispatcher: Dispatcher,
-  signal: AbortSignal,
-): Promise<Dispatcher.ResponseData> {
-  const { request } = await import('undici');
-  const answer = await request(url, { dispatcher, signal });
-  if (answer.statusCode === 200) return answer;
-  await answer.body.dump();
-  throw new DeviceError('ESP_ERR_HTTP_BASE', `HTTP status ${answer.statusCode}`);
-}
+import { pullTopics } from '../../core/chunks/pull.ts';
+import { createPullClient } from '../../core/chunks/pull-client.ts';
+import { parseTopicTemplate } from '../../core/fleet/topic-template.ts';
+import type { BrokerClient, IncomingMessage } from '../../transports/mqtt/client.ts';
+import { DeviceError } from './device-error.ts';
+import type { Sleep } from './sleep.ts';
+import type { FirmwareSource } from './source.ts';
 
 const answerMs = 3000;
 const mostTries = 20;
@@ -80,7 +14,7 @@ export interface PullSourceOptions {
   /** Keeps devices apart: the request id. */
   readonly name: string;
   readonly chunkBytes: number;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly sleep: Sleep;
 }
 
 /** Downloads with the chunk protocol of `ota serve-chunks`, as a client of ThingsBoard does. */
@@ -89,7 +23,7 @@ export function createPullSource(options: PullSourceOptions): FirmwareSource {
   const ask = createAsking(options);
   return {
     async look(signal) {
-      const keys = 'fw_title,fw_version,fw_checksum,fw_checksum_algorithm,fw_size';
+      const keys = 'fw_title,fw_version,fw_checksum,fw_checksum_algorithm,fw_size,fw_signature';
       const topics = [pullTopics.attributesRequest, pullTopics.attributesResponse] as const;
       const sharedKeys = JSON.stringify({ sharedKeys: keys });
       const answer = await ask(topics, {}, sharedKeys, signal);
@@ -100,6 +34,7 @@ export function createPullSource(options: PullSourceOptions): FirmwareSource {
           version: String(shared.fw_version),
           sizeBytes,
           sha256: String(shared.fw_checksum),
+          ...(shared.fw_signature === undefined ? {} : { signature: String(shared.fw_signature) }),
         },
         async fetch(slot, onBytes, fetchSignal) {
           const pull = createPullClient(sizeBytes, chunkBytes, (bytes) => slot.write(bytes));

@@ -5,18 +5,20 @@ import {
   parsePushEnd,
   parsePushManifest,
   pushTopics,
-} from '../core/chunks/push-messages.ts';
-import { createPushReceiver, type PushReceiver } from '../core/chunks/push-receiver.ts';
-import type { BrokerClient } from '../transports/mqtt/client.ts';
-import type { Offer } from './fleet-download.ts';
-import { DeviceError, type ImageSlot } from './fleet-image.ts';
+} from '../../core/chunks/push-messages.ts';
+import { createPushReceiver, type PushReceiver } from '../../core/chunks/push-receiver.ts';
+import type { BrokerClient } from '../../transports/mqtt/client.ts';
+import { DeviceError } from './device-error.ts';
+import type { Sleep } from './sleep.ts';
+import type { Offer } from './source.ts';
+import type { ImageSlot } from './update-slot.ts';
 
 export interface PushListenerOptions {
   readonly device: string;
   readonly base: string;
   readonly client: BrokerClient;
   readonly random: () => number;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly sleep: Sleep;
   readonly signal: AbortSignal;
   /** Chunks that get lost on the way, 0 to 1. */
   readonly loss?: number;
@@ -125,7 +127,13 @@ function offerOfTransfer(
           : { ...base, state: 'failed', error: why };
       void answerLater(transfer.verdict, options);
     },
-    expected: { version: manifest.version, sizeBytes: manifest.size, sha256: manifest.sha256 },
+    expected: {
+      version: manifest.version,
+      sizeBytes: manifest.size,
+      sha256: manifest.sha256,
+      ...(manifest.signature === undefined ? {} : { signature: manifest.signature }),
+    },
+    endsWithBoot: true,
     async fetch(slot, onBytes, signal) {
       transfer.slot = slot;
       drain(transfer, slot);
@@ -162,7 +170,7 @@ async function answerLater(request: PushRequest, options: PushListenerOptions): 
 /** Whether an end message, or the last chunk, came before a silence. */
 async function wokenOrSilent(
   transfer: Transfer,
-  sleep: PushListenerOptions['sleep'],
+  sleep: Sleep,
   signal: AbortSignal,
 ): Promise<boolean> {
   const controller = new AbortController();
