@@ -129,7 +129,7 @@ describe('a client that is slow', () => {
       // A pause after every megabyte: longer in all than a client may stand still.
       if (Math.floor(bytes / 1e6) !== Math.floor((bytes - chunk.length) / 1e6)) socket.pause();
     });
-    await once(socket, 'close');
+    await closed(socket);
     clearInterval(timer);
     expect(bytes).toBeGreaterThan(image.length);
   });
