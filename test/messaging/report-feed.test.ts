@@ -255,6 +255,10 @@ describe('a service whose broker is away', () => {
     const broker = await createBroker({ port });
     onTestFinished(() => broker.close());
     await untilConnected(service);
+    expect(service.lines.map(({ text }) => text)).toEqual([
+      'no connection to the broker',
+      'connected to the broker',
+    ]);
     expect((await service.call('GET', '/ready')).body).toMatchObject({ broker: 'connected' });
     const client = await testClient(broker.url);
     await client.publish('fleet/d1/ota/status', '{"status":1,"current_version":"1.0.0"}', {

@@ -55,10 +55,11 @@ export function createReportFeed(options: ReportFeedOptions): StatusFeed {
       handler = createReportHandler({ ...options, log });
       const { handle } = handler;
       const parts = { ...options, log, handle, signal };
+      const say = createVoice(log);
       const notify = (event: ReceiverEvent): void => {
         if (event.type === 'connected') session = event.session;
         if (event.type === 'lost') session = undefined;
-        sayEvent(log, event);
+        say(event);
       };
       running = Promise.all([keepReceiving(parts, notify), keepAdopting(parts)]);
     },
@@ -163,13 +164,19 @@ function settingsOf(options: ReportFeedOptions, number: number): ReceiverSetting
   };
 }
 
-function sayEvent(log: FeedLog, event: ReceiverEvent): void {
-  if (event.type === 'connected') {
-    const { version, shared, resumed } = event;
-    log.info({ mqtt: version === 5 ? '5' : '3.1.1', shared, resumed }, 'connected to the broker');
-  } else if (event.type === 'refused') {
-    log.error({ error: errorToJson(event.error) }, 'a subscription was refused');
-  } else {
-    log.warn({ error: errorToJson(event.error) }, 'no connection to the broker');
-  }
+/** Says what is new: a broker that stays away is worth one line, not one for each attempt. */
+function createVoice(log: FeedLog): (event: ReceiverEvent) => void {
+  let saidBefore: string | undefined;
+  return (event) => {
+    if (event.type === 'connected') {
+      const { version, shared, resumed } = event;
+      log.info({ mqtt: version === 5 ? '5' : '3.1.1', shared, resumed }, 'connected to the broker');
+      saidBefore = undefined;
+    } else if (event.type === 'refused') {
+      log.error({ error: errorToJson(event.error) }, 'a subscription was refused');
+    } else if (event.error.message !== saidBefore) {
+      log.warn({ error: errorToJson(event.error) }, 'no connection to the broker');
+      saidBefore = event.error.message;
+    }
+  };
 }

@@ -1,3 +1,4 @@
+import { OtaError } from '../core/errors.ts';
 import { type EdgeTopic, edgeTopics, parseEdgeNews } from '../core/fleet/edge-news.ts';
 import { malformed, newsOfStatus, type ParsedNews } from '../core/fleet/news.ts';
 import { parseStatus } from '../core/fleet/status.ts';
@@ -29,7 +30,7 @@ interface Route {
   readonly command?: TopicTemplate;
 }
 
-/** @throws OtaError `topic-invalid` */
+/** @throws OtaError `topic-invalid`; the topics of edge devices must name the device */
 export function createReportTopics(settings: ReportTopicSettings): ReportTopics {
   const routes = [
     ...settings.statusTopics.map(
@@ -74,6 +75,11 @@ const readStatus: Reader = (places, { topic, payload, retained }) => {
 };
 
 function edgeRoutes(base: string): Route[] {
+  if (!base.includes('{device}')) {
+    throw new OtaError('topic-invalid', `the topic ${JSON.stringify(base)} holds no {device}`, {
+      hint: 'Every edge device has topics of its own, such as paku/edge/{device}.',
+    });
+  }
   const command = parseTopicTemplate(`${base}/${edgeTopics.command}`, ['device', 'model']);
   const kinds = (Object.keys(edgeTopics) as (keyof typeof edgeTopics)[]).filter(
     (kind): kind is EdgeTopic => kind !== 'command',

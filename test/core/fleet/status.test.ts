@@ -101,6 +101,18 @@ describe('a status message', () => {
     expect(message).toHaveLength(512);
   });
 
+  it('may say what the device is, and its build', () => {
+    expect(statusOf({ status: 0, device_model: 'esp32', current_build: 7 })).toMatchObject({
+      model: 'esp32',
+      build: 7,
+    });
+    expect(statusOf({ status: 0, device_type: 'esp8266', current_build: 1e300 })).toEqual({
+      state: 'idle',
+      model: 'esp8266',
+      extra: { current_build: 1e300 },
+    });
+  });
+
   it.each([
     ['', 'is empty'],
     ['{', 'is not JSON'],

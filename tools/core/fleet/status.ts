@@ -167,8 +167,10 @@ export function readCount(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
 }
 
+/** The range that the update service knows. */
 function readBuild(value: unknown): number | undefined {
-  return Number.isInteger(value) ? readCount(value) : undefined;
+  const build = Number.isInteger(value) ? readCount(value) : undefined;
+  return build !== undefined && build <= 0x7fff_ffff ? build : undefined;
 }
 
 /** Uptime in seconds. Firmware of the seed sends it in microseconds, too, as `timestamp_us`. */
