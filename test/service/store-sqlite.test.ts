@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dueAttempts } from '../../tools/service/store/attempt-expiry.ts';
 import { openDatabase } from '../../tools/service/store/database.ts';
 import { openStore } from '../../tools/service/store/store.ts';
 import { storeContract } from '../contracts/store.ts';
@@ -38,6 +39,16 @@ describe('a store on SQLite', () => {
     });
     await expect(failing).rejects.toBe(full);
     await sql`select 1`.execute(database.db);
+    await database.close();
+  });
+
+  it('finds attempts whose deadline has passed without a walk through all devices', async () => {
+    const database = await openDatabase(`sqlite:${join(folder, 'deadlines.db')}`);
+    const due = dueAttempts(database.db, 'sqlite', 1, undefined);
+    const plan = await due.explain<{ detail: string }>(undefined, sql`query plan`);
+    const steps = plan.map(({ detail }) => detail);
+    expect(steps[0]).toContain('attempts_deadline');
+    expect(steps.filter((step) => step.startsWith('SCAN'))).toEqual([]);
     await database.close();
   });
 

@@ -1,6 +1,6 @@
 import { laterSeen } from '../core/fleet/moment.ts';
 import type { DeviceRecord } from '../core/fleet/record.ts';
-import type { Sighting } from './store/fleet-store.ts';
+import type { Sighting } from './store/sighting-write.ts';
 
 /** When devices were last heard of, kept in memory until a round of writing. */
 export interface Sightings {
@@ -16,20 +16,23 @@ export interface Sightings {
 /** Pause between two statements: checks get their turn in between. */
 const pauseMs = 100;
 /** A round gathers for so many pauses, then is written in as many statements. */
-const roundTurns = 30;
+const roundTurns = 100;
 /** Fewer rows than this are not worth a statement. */
 const leastChunkItems = 200;
 
 /**
  * Rounds: while one is gathered, the one before is written in the order of the devices' numbers, so that many rows
- * share a page. A crash loses a few seconds of "last seen", on which nothing that was acknowledged depends.
+ * share a page. The longer a round, the more. A crash loses
+ * some seconds of "last seen", on which nothing that was acknowledged depends.
  */
 export function createSightings(
   write: (sightings: readonly Sighting[]) => Promise<void>,
 ): Sightings {
   let gathered = new Map<number, Sighting>();
   let writing = new Map<number, Sighting>();
-  let order: readonly Sighting[] = [];
+  /** Numbers of the round that is being written, in their order, and how many of them are. */
+  let order = new Float64Array();
+  let written = 0;
   let turns = 0;
   let lastWrite: Promise<void> = Promise.resolve();
   const timer = setInterval(() => {
@@ -45,29 +48,33 @@ export function createSightings(
   }
 
   async function takeTurn(): Promise<void> {
-    if (order.length === 0 && turns >= roundTurns) beginRound();
+    if (isWritten() && turns >= roundTurns) beginRound();
     await writeChunk(Math.max(leastChunkItems, Math.ceil(writing.size / roundTurns)));
   }
+
+  const isWritten = (): boolean => written === order.length;
 
   function beginRound(): void {
     turns = 0;
     writing = gathered;
     gathered = new Map();
-    order = [...writing.values()].sort((a, b) => a.number - b.number);
+    order = Float64Array.from(writing.keys()).sort();
+    written = 0;
   }
 
   /** When the database is away everything is kept. */
   async function writeChunk(items: number): Promise<void> {
-    if (order.length === 0) return;
-    await write(order.slice(0, items));
-    order = order.slice(items);
-    if (order.length === 0) writing = new Map();
+    if (isWritten()) return;
+    const chunk = order.subarray(written, written + items);
+    await write(Array.from(chunk, (number) => writing.get(number) as Sighting));
+    written += chunk.length;
+    if (isWritten()) writing = new Map();
   }
 
   function flush(): Promise<void> {
     return inTurn(async () => {
-      while (order.length > 0 || gathered.size > 0) {
-        if (order.length === 0) beginRound();
+      while (!isWritten() || gathered.size > 0) {
+        if (isWritten()) beginRound();
         await writeChunk(leastChunkItems);
       }
     });
@@ -87,7 +94,7 @@ export function createSightings(
       const known = [writing.get(record.number), gathered.get(record.number)];
       return known.reduce<DeviceRecord>(laterOf, record);
     },
-    depth: () => gathered.size + order.length,
+    depth: () => gathered.size + order.length - written,
     flush,
     async close() {
       clearInterval(timer);

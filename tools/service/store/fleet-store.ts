@@ -1,12 +1,11 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
-import { momentOf } from '../../core/fleet/moment.ts';
-import { moveAttempt } from '../../core/fleet/move.ts';
+import { sql, type Transaction } from 'kysely';
 import { type DeviceRecord, type FleetChange, isWorthWriting } from '../../core/fleet/record.ts';
+import { expireAttempts } from './attempt-expiry.ts';
 import type { Database } from './database.ts';
-import { laterSighting, storeChanges, writeAttempts, writeMoves } from './fleet-write.ts';
-import { jsonRows } from './json-rows.ts';
-import { toAttempt, toDeviceRecord } from './rows.ts';
-import type { AttemptRow, DeviceRow, Tables } from './tables.ts';
+import { createFleetReader, type FleetRead } from './fleet-read.ts';
+import { storeChanges } from './fleet-write.ts';
+import { type Sighting, writeSightings } from './sighting-write.ts';
+import type { Tables } from './tables.ts';
 
 /** A decision about one device, made on its record while nobody else may change that. */
 export interface FleetDecision {
@@ -14,18 +13,9 @@ export interface FleetDecision {
   decide(record: DeviceRecord | undefined): FleetChange;
 }
 
-/** When a device was heard of. */
-export interface Sighting {
-  /** The device's number, see `DeviceRecord`. */
-  readonly number: number;
-  readonly lastSeenAtMs: number;
-  /** When it last asked for an update; 0 when that is not what happened. */
-  readonly checkedAtMs: number;
-}
-
 export interface FleetStore {
-  /** Records by device id, and the number of the catalog's state that goes with them: one indexed read. */
-  read(ids: readonly string[]): Promise<{ records: Map<string, DeviceRecord>; catalog: number }>;
+  /** One indexed read. */
+  read(ids: readonly string[]): Promise<FleetRead>;
   /**
    * Makes decisions and stores what they change, in one transaction. Each device may occur once. When the promise
    * is fulfilled, everything is on the disk. A decision that throws affects no other.
@@ -41,17 +31,16 @@ export interface FleetStore {
   expire(nowMs: number, heardMs?: number): Promise<number>;
 }
 
-const expireBatch = 500;
-
 /** The hot tables: devices, attempts and their transitions. */
 export function createFleetStore({ db, kind }: Pick<Database, 'db' | 'kind'>): FleetStore {
+  const read = createFleetReader({ db, kind });
   return {
-    read: (ids) => readRecords(db, ids),
+    read: (ids) => read(db, ids),
     change: (decisions) =>
       db.transaction().execute(async (trx) => {
         const ids = decisions.map(({ deviceId }) => deviceId);
         if (kind === 'postgres') await lockDevices(trx, ids);
-        const { records } = await readRecords(trx, ids);
+        const { records } = await read(trx, ids);
         const results = decisions.map(({ deviceId, decide }) =>
           settle(decide, records.get(deviceId)),
         );
@@ -66,38 +55,6 @@ export function createFleetStore({ db, kind }: Pick<Database, 'db' | 'kind'>): F
     expire: (nowMs, heardMs) =>
       db.transaction().execute((trx) => expireAttempts(trx, kind, nowMs, heardMs)),
   };
-}
-
-/**
- * Unlike everything else this need not survive a power loss, so SQLite does not wait for the disk here: on the one
- * connection that there is, the setting holds for this statement only.
- */
-async function writeSightings(
-  db: Kysely<Tables>,
-  kind: Database['kind'],
-  sightings: readonly Sighting[],
-): Promise<void> {
-  const columns = { number: 'bigint', last_seen_at: 'bigint', checked_at: 'bigint' } as const;
-  const rows = sightings.map(({ number, lastSeenAtMs, checkedAtMs }) => ({
-    number,
-    last_seen_at: lastSeenAtMs,
-    checked_at: checkedAtMs,
-  }));
-  const update = sql`update sightings set ${laterSighting('seen')}
-    from ${jsonRows(kind, columns, rows)} as seen
-    where sightings.number = seen.number`;
-  if (kind === 'postgres') {
-    await update.execute(db);
-    return;
-  }
-  await db.connection().execute(async (connection) => {
-    await sql`pragma synchronous = normal`.execute(connection);
-    try {
-      await update.execute(connection);
-    } finally {
-      await sql`pragma synchronous = full`.execute(connection);
-    }
-  });
 }
 
 /**
@@ -127,111 +84,4 @@ function settle(
   } catch (reason) {
     return { status: 'rejected', reason };
   }
-}
-
-/** The counter comes with the rows: a node that missed a change learns of it here. */
-async function readRecords(
-  db: Kysely<Tables>,
-  ids: readonly string[],
-): Promise<{ records: Map<string, DeviceRecord>; catalog: number }> {
-  const rows = await db
-    .selectFrom('counters')
-    .leftJoin('devices', (join) => join.on('devices.id', 'in', ids))
-    .leftJoin('sightings', 'sightings.number', 'devices.number')
-    .leftJoin('attempts', 'attempts.id', 'devices.attempt_id')
-    .where('counters.name', '=', 'catalog')
-    .select(['counters.value as catalog'])
-    .select(deviceColumns)
-    .select(attemptColumns)
-    .execute();
-  const records = new Map<string, DeviceRecord>();
-  for (const row of rows) {
-    if (row.id === null) continue;
-    const attempt =
-      row.attempt_key === null
-        ? undefined
-        : ({
-            ...row,
-            id: row.attempt_key,
-            device_id: row.id,
-            created_at: row.attempt_created_at,
-          } as unknown as AttemptRow);
-    records.set(row.id, toDeviceRecord(row as unknown as DeviceRow, attempt));
-  }
-  return { records, catalog: rows[0]?.catalog ?? 0 };
-}
-
-const deviceColumns = [
-  'devices.number',
-  'devices.id',
-  'devices.model',
-  'devices.version',
-  'devices.build',
-  'devices.image_sha256',
-  'devices.chip',
-  'devices.groups',
-  'devices.setbacks',
-  'sightings.last_seen_at',
-  'sightings.checked_at',
-  'devices.created_at',
-] as const;
-
-const attemptColumns = [
-  'attempts.id as attempt_key',
-  'attempts.created_at as attempt_created_at',
-  'attempts.release_id',
-  'attempts.rollout_id',
-  'attempts.state',
-  'attempts.progress',
-  'attempts.bytes',
-  'attempts.error',
-  'attempts.from_version',
-  'attempts.from_build',
-  'attempts.started_at',
-  'attempts.downloaded_at',
-  'attempts.installed_at',
-  'attempts.completed_at',
-  'attempts.updated_at',
-  'attempts.uptime_ms',
-  'attempts.deadline_at',
-] as const;
-
-async function expireAttempts(
-  trx: Transaction<Tables>,
-  kind: Database['kind'],
-  nowMs: number,
-  heardMs: number | undefined,
-): Promise<number> {
-  let query = trx
-    .selectFrom('devices')
-    .innerJoin('attempts', 'attempts.id', 'devices.attempt_id')
-    .where('attempts.deadline_at', '<', nowMs)
-    .selectAll('attempts')
-    .limit(expireBatch);
-  // An attempt whose history ran ahead of the clock (see `Moment`) does not tell how long its deadline is.
-  if (heardMs !== undefined)
-    query = query.where(
-      sql<boolean>`attempts.deadline_at - attempts.updated_at between 0 and ${Math.floor(heardMs)}`,
-    );
-  if (kind === 'postgres') query = query.forUpdate('devices').skipLocked();
-  const rows = await query.execute();
-  const noRollouts = { rollout: () => undefined };
-  const detail = 'no word from the device before the deadline';
-  const ended = rows.map((row) => {
-    const before = toAttempt(row);
-    const moment = momentOf({ attempt: before, checkedAtMs: 0 }, nowMs);
-    const attempt = moveAttempt(before, 'timed_out', { error: detail }, noRollouts, moment);
-    const move = {
-      attempt,
-      from: before.state,
-      to: attempt.state,
-      source: 'deadline',
-      detail,
-    } as const;
-    return { deviceId: row.device_id, attempt, move };
-  });
-  if (ended.length === 0) return 0;
-  await writeAttempts(trx, kind, ended);
-  await writeMoves(trx, kind, ended);
-  return ended.length;
 }

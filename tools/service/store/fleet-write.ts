@@ -1,9 +1,9 @@
-import { type RawBuilder, sql, type Transaction } from 'kysely';
-import { takenBackMs } from '../../core/fleet/moment.ts';
+import { sql, type Transaction } from 'kysely';
 import type { Attempt, FleetChange, Move } from '../../core/fleet/record.ts';
 import type { Database } from './database.ts';
 import { assignments, columnList, type JsonColumns, jsonRows } from './json-rows.ts';
 import { fromAttempt, fromDeviceRecord } from './rows.ts';
+import { writeDeviceSightings } from './sighting-write.ts';
 import type { Tables } from './tables.ts';
 
 /** An attempt with the device that it belongs to. */
@@ -115,27 +115,7 @@ async function writeDevices(
   await sql`insert into devices (${columnList(deviceColumns)})
     select * from ${jsonRows(kind, deviceColumns, rows)} as given where true
     on conflict (id) do update set ${assignments(changedDeviceColumns, 'excluded')}`.execute(trx);
-  const seen = jsonRows(kind, sightingColumns, rows);
-  await sql`insert into sightings (number, last_seen_at, checked_at)
-    select devices.number, seen.last_seen_at, seen.checked_at
-    from ${seen} as seen join devices on devices.id = seen.id where true
-    on conflict (number) do update set ${laterSighting('excluded')}`.execute(trx);
-}
-
-const sightingColumns: JsonColumns = { id: 'text', last_seen_at: 'bigint', checked_at: 'bigint' };
-
-/**
- * Assignments that never take a time back: nodes and rounds of writing may overtake each other. Only a time at which a
- * device was seen gives way when it is far ahead (see `laterSeen`); when it checked decides what its reports mean.
- */
-export function laterSighting(source: string): RawBuilder<unknown> {
-  const names = (name: string) =>
-    [sql.ref(name), sql.ref(`sightings.${name}`), sql.ref(`${source}.${name}`)] as const;
-  const [seen, storedSeen, freshSeen] = names('last_seen_at');
-  const [checked, storedCheck, freshCheck] = names('checked_at');
-  return sql`${seen} = case when ${freshSeen} > ${storedSeen}
-      or ${storedSeen} > ${freshSeen} + ${sql.lit(takenBackMs)} then ${freshSeen} else ${storedSeen} end,
-    ${checked} = case when ${freshCheck} > ${storedCheck} then ${freshCheck} else ${storedCheck} end`;
+  await writeDeviceSightings(trx, kind, rows);
 }
 
 const transitionColumns: JsonColumns = {

@@ -11,14 +11,16 @@ export type JsonColumns = Readonly<Record<string, 'text' | 'integer' | 'bigint'>
 export function jsonRows(
   kind: Database['kind'],
   columns: JsonColumns,
-  rows: readonly object[],
+  rows: readonly Readonly<Record<string, unknown>>[],
 ): RawBuilder<unknown> {
-  const text = JSON.stringify(rows);
   const names = Object.keys(columns);
   if (kind === 'sqlite') {
-    const values = names.map((name) => sql`value ->> ${sql.lit(name)} as ${sql.ref(name)}`);
-    return sql`(select ${sql.join(values)} from json_each(${text}))`;
+    // Lists: without the names there is half as much to parse.
+    const lists = JSON.stringify(rows.map((row) => names.map((name) => row[name])));
+    const values = names.map((name, index) => sql`value ->> ${sql.lit(index)} as ${sql.ref(name)}`);
+    return sql`(select ${sql.join(values)} from json_each(${lists}))`;
   }
+  const text = JSON.stringify(rows);
   const typed = names.map((name) => sql`${sql.ref(name)} ${sql.raw(columns[name] ?? 'text')}`);
   return sql`(select * from json_to_recordset(cast(${text} as json)) as given(${sql.join(typed)}))`;
 }
