@@ -20,13 +20,16 @@ async function start() {
   let openFiles = 0;
   const artifacts: ArtifactStore = {
     ...disk,
-    async open(...given) {
-      const file = await disk.open(...given);
+    async open(sha256) {
+      const file = await disk.open(sha256);
       openFiles += 1;
-      file.once('close', () => {
-        openFiles -= 1;
-      });
-      return file;
+      return {
+        ...file,
+        async close() {
+          await file.close();
+          openFiles -= 1;
+        },
+      };
     },
   };
   const service = await startService({ artifacts, patience, settings: { cacheBytes: 0 } });

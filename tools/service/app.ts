@@ -34,7 +34,7 @@ export async function createApp(service: Service, options: AppOptions): Promise<
   readBodies(app);
   answerErrors(app);
   app.addHook('preValidation', async (request) => requireStorableRequest(request));
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
   });

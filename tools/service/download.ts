@@ -1,7 +1,9 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { OtaError } from '../core/errors.ts';
-import type { ArtifactStore, ByteRange } from './artifacts/artifact-store.ts';
+import { createArtifactSender } from './artifacts/artifact-sender.ts';
+import type { ArtifactStore, ByteRange, OpenArtifact } from './artifacts/artifact-store.ts';
 import type { ReleaseRow } from './store/tables.ts';
 
 /** Sends files; what is asked for often is kept in memory, within a bound. */
@@ -12,16 +14,29 @@ export interface Downloads {
 /** @param cacheBytes bound of the memory for hot files; 0 reads everything from the store */
 export function createDownloads(artifacts: ArtifactStore, cacheBytes: number): Downloads {
   const hot = createHotFiles(artifacts, cacheBytes);
-  async function bodyOf(method: string, release: ReleaseRow, range: ByteRange) {
-    const { sha256, size } = release;
-    if (method === 'HEAD') {
-      if (!(await artifacts.has(sha256))) await artifacts.open(sha256);
-      // An empty stream: Fastify would set the length of an empty text.
-      return Readable.from([]);
-    }
-    const bytes = await hot.get(sha256, size);
-    return bytes?.subarray(range.start, range.end + 1) ?? artifacts.open(sha256, range);
+  const sendArtifact = createArtifactSender();
+  async function openSource(method: string, { sha256, size }: ReleaseRow) {
+    if (method !== 'HEAD') return (await hot.get(sha256, size)) ?? artifacts.open(sha256);
+    if (!(await artifacts.has(sha256))) await artifacts.open(sha256);
+    return 'none';
   }
+
+  /** Past Fastify, which does not say when the system has taken a chunk. */
+  async function sendFrom(
+    artifact: OpenArtifact,
+    part: ByteRange,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
+    reply.hijack();
+    const { raw } = reply;
+    raw.writeHead(reply.statusCode, reply.getHeaders() as OutgoingHttpHeaders);
+    await sendArtifact(artifact, part, raw).catch((error: unknown) => {
+      request.log.error({ err: error }, 'a download broke off');
+      raw.destroy(); // the receiver sees that bytes are missing
+    });
+  }
+
   return {
     async send(request, reply, release) {
       const etag = `"${release.sha256}"`;
@@ -36,12 +51,16 @@ export function createDownloads(artifacts: ArtifactStore, cacheBytes: number): D
       }
       const part = range ?? { start: 0, end: release.size - 1 };
       // The bytes first: what fails is answered without the headers of a file that nobody gets.
-      const body = await bodyOf(request.method, release, part);
+      const source = await openSource(request.method, release);
       reply.headers(headersOf(release, etag));
       reply.header('content-length', part.end - part.start + 1);
       if (range !== undefined)
         reply.code(206).header('content-range', `bytes ${part.start}-${part.end}/${release.size}`);
-      return reply.send(body);
+      // An empty stream: Fastify would set the length of an empty text.
+      if (source === 'none') return reply.send(Readable.from([]));
+      if (Buffer.isBuffer(source)) return reply.send(source.subarray(part.start, part.end + 1));
+      await sendFrom(source, part, request, reply);
+      return reply;
     },
   };
 }

@@ -24,6 +24,13 @@ export interface ByteRange {
   readonly end: number;
 }
 
+/** A file that is open for reading. */
+export interface OpenArtifact {
+  /** Fills a buffer with the bytes from this position on; how many it got, 0 at the end of the file. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  close(): Promise<void>;
+}
+
 /**
  * Keeps files under their content's hash. A file is visible when it is complete, never before; what is there never
  * changes.
@@ -38,7 +45,7 @@ export interface ArtifactStore {
   receive(source: Readable, limitBytes: number): Promise<ReceivedArtifact>;
   has(sha256: string): Promise<boolean>;
   /** @throws OtaError `artifact-missing` */
-  open(sha256: string, range?: ByteRange): Promise<Readable>;
+  open(sha256: string): Promise<OpenArtifact>;
   /** All bytes of a file that is small enough to be held. */
   bytes(sha256: string): Promise<Buffer>;
   /**

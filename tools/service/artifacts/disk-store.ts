@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { OtaError } from '../../core/errors.ts';
 import type { ArtifactStore, StoredArtifact } from './artifact-store.ts';
-import { createFileStreams } from './stream-file.ts';
+import { createSharedFiles } from './shared-files.ts';
 import { sweepFolder } from './sweep.ts';
 
 /** A file that is being written. */
@@ -27,7 +27,7 @@ export async function createDiskStore(
   createFile: CreateFile = (path) => open(path, 'wx'),
 ): Promise<ArtifactStore> {
   const incoming = join(folder, 'incoming');
-  const streamFile = createFileStreams();
+  const openFile = createSharedFiles();
   const pathOf = (sha256: string): string => {
     // Hashes come from our own tables; a path must not depend on that.
     if (!/^[0-9a-f]{64}$/.test(sha256)) throw missing(sha256);
@@ -53,13 +53,10 @@ export async function createDiskStore(
       }
     },
     has: (sha256) => isFile(pathOf(sha256)),
-    async open(sha256, range) {
-      const path = pathOf(sha256);
-      const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
+    open: async (sha256) =>
+      openFile(pathOf(sha256)).catch((cause: NodeJS.ErrnoException) => {
         throw cause.code === 'ENOENT' ? missing(sha256) : cause;
-      });
-      return streamFile(file, range);
-    },
+      }),
     bytes: (sha256) =>
       readFile(pathOf(sha256)).catch((cause: NodeJS.ErrnoException) => {
         throw cause.code === 'ENOENT' ? missing(sha256) : cause;
