@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { pullTopics } from '../tools/core/chunks/pull.ts';
 import { createPullClient } from '../tools/core/chunks/pull-client.ts';
-import { parseTopicTemplate } from '../tools/core/fleet/topic-template.ts';
+import { parseTopicTemplate } from '../tools/core/fleet/commands/topic-template.ts';
 
 const { connectAsync } = await import('mqtt');
 const [role = '', url = '', ...rest] = process.argv.slice(2);

@@ -1,8 +1,8 @@
 /** The library: what the command line does, for programs. */
 export { type ErrorCode, errorCodes } from './core/error-codes.ts';
 export { type ErrorJson, errorToJson, exitCodeOf, OtaError } from './core/errors.ts';
-export { formatAudience, parseAudience } from './core/fleet/audience-text.ts';
-export type { Audience } from './core/fleet/rollout-audience.ts';
+export { formatAudience, parseAudience } from './core/fleet/offers/audience-text.ts';
+export type { Audience } from './core/fleet/offers/rollout-audience.ts';
 export { buildImage, type ImageDescription } from './core/image/building/build-image.ts';
 export type { FirmwareFile, FirmwareKind } from './core/image/firmware-file.ts';
 export { parseImage } from './core/image/parse-image.ts';
@@ -16,6 +16,10 @@ export { defineTransport } from './transports/define.ts';
 export { transports } from './transports/index.ts';
 export { type Clock, createClock } from './workflows/clock.ts';
 export { type DeployOptions, deploy } from './workflows/deploy.ts';
-export { type PackageOptions, type PackageResult, packageBinary } from './workflows/package.ts';
+export {
+  type PackageOptions,
+  type PackageResult,
+  packageBinary,
+} from './workflows/packaging/package.ts';
+export { type VerifyOptions, verify } from './workflows/signing/verify.ts';
 export { type ValidateOptions, validate } from './workflows/validate.ts';
-export { type VerifyOptions, verify } from './workflows/verify.ts';

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { DeviceStatus } from '../../tools/core/fleet/status.ts';
+import type { DeviceStatus } from '../../tools/core/fleet/commands/status.ts';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import { statusEventJson } from '../../tools/workflows/watch.ts';
 import { runOta } from '../support/io.ts';

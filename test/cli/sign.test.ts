@@ -7,7 +7,7 @@ import { defineSchema } from '../../tools/core/schema.ts';
 import { checkSignatures } from '../../tools/core/signing/release-signature.ts';
 import { verifyBytes } from '../../tools/core/signing/sign-bytes.ts';
 import type { Signer } from '../../tools/core/signing/sign-release.ts';
-import { signVersion } from '../../tools/workflows/sign.ts';
+import { signVersion } from '../../tools/workflows/signing/sign.ts';
 import { rejection } from '../support/code.ts';
 import { runOta } from '../support/io.ts';
 import { createKey, createPem, type TestKey, trustIn } from '../support/keys.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pushedKinds } from '../../tools/workflows/simulate-devices.ts';
+import { pushedKinds } from '../../tools/workflows/simulation/simulate-devices.ts';
 import { runOta } from '../support/io.ts';
 import { findFreePort } from '../support/peers.ts';
 import { createFolder, sampleImage } from '../support/temporary-workspace.ts';

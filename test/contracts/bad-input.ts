@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { DeviceNews } from '../../tools/core/fleet/news.ts';
+import type { DeviceNews } from '../../tools/core/fleet/news/news.ts';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
-import { createIntake } from '../../tools/service/intake.ts';
+import { createIntake } from '../../tools/service/devices/intake.ts';
 import {
   type ApiDocument,
   type ApiRequest,

@@ -3,8 +3,8 @@ import { OtaError } from '../../tools/core/errors.ts';
 import { planExport } from '../../tools/core/export/export-plan.ts';
 import type { ExportFacts } from '../../tools/core/export/format.ts';
 import { exportFormats } from '../../tools/core/export/index.ts';
-import { parseVersionFile } from '../../tools/core/fleet/version-file.ts';
 import { chips } from '../../tools/core/image/chips.ts';
+import { parseVersionFile } from '../../tools/core/publishing/version-file.ts';
 import type { Artifact } from '../../tools/core/release/release.ts';
 
 const app: Artifact = { name: 'Gateway', filename: 'app.bin', size: 1000, sha256: 'AB'.repeat(32) };

@@ -45,7 +45,9 @@ describe('the guide to transports', () => {
       .filter((code) => code !== undefined);
     const folder = join(here, '../../tools/transports');
     const files = (await readdir(folder, { recursive: true })).filter((name) =>
-      /^((mqtt|https)[/\\][a-z-]+|(?!arduino|esphome|web)[a-z-]+)\.ts$/.test(name),
+      /^((mqtt[/\\]connection|mqtt|https)[/\\][a-z-]+|(?!arduino|esphome|web)[a-z-]+)\.ts$/.test(
+        name,
+      ),
     );
     const sources = await Promise.all(files.map((name) => readFile(join(folder, name), 'utf8')));
     const raised = Object.keys(errorCodes).filter((code) => sources.join().includes(`'${code}'`));

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { pullTopics } from '../../tools/core/chunks/pull.ts';
-import { parseTopicTemplate } from '../../tools/core/fleet/topic-template.ts';
+import { parseTopicTemplate } from '../../tools/core/fleet/commands/topic-template.ts';
 import type { ArtifactFacts } from '../../tools/core/release/delivery.ts';
 import { signBytes } from '../../tools/core/signing/sign-bytes.ts';
 import { type ChunkServerEvent, serveChunks } from '../../tools/messaging/chunk-server.ts';
-import type { BrokerClient } from '../../tools/transports/mqtt/client.ts';
+import type { BrokerClient } from '../../tools/transports/mqtt/connection/client.ts';
 import { factsOf } from '../support/deliveries.ts';
 import {
   commandFleet,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseTopicTemplate } from '../../tools/core/fleet/topic-template.ts';
+import { parseTopicTemplate } from '../../tools/core/fleet/commands/topic-template.ts';
 import type { FleetOptions } from '../../tools/simulator/fleet/fleet.ts';
 import { rejection } from '../support/code.ts';
 import {

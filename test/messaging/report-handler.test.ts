@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { OtaError } from '../../tools/core/errors.ts';
-import type { DeviceNews } from '../../tools/core/fleet/news.ts';
-import type { IntakeAnswer } from '../../tools/core/fleet/status-intake.ts';
+import type { DeviceNews } from '../../tools/core/fleet/news/news.ts';
+import type { IntakeAnswer } from '../../tools/core/fleet/news/status-intake.ts';
 import { createReportHandler } from '../../tools/messaging/report-handler.ts';
 import { createReportTopics } from '../../tools/messaging/report-topics.ts';
 import { memoryLog, reportTopics } from '../support/report-feed.ts';

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
-import { verify } from '../../tools/workflows/verify.ts';
+import { verify } from '../../tools/workflows/signing/verify.ts';
 import { startOta } from '../support/cli-process.ts';
 import {
   createFolder,

@@ -11,7 +11,7 @@ import {
   it,
   onTestFinished,
 } from 'vitest';
-import { bucketOf } from '../../tools/core/fleet/bucket.ts';
+import { bucketOf } from '../../tools/core/fleet/offers/bucket.ts';
 import { createCertificateAuthority } from '../../tools/simulator/certificates.ts';
 import { startEdgeDevice } from '../support/edge-device.ts';
 import {

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createSessionNumbers } from '../../tools/service/session-numbers.ts';
+import { createSessionNumbers } from '../../tools/service/devices/session-numbers.ts';
 import { openStore } from '../../tools/service/store/store.ts';
 import { storeContract } from '../contracts/store.ts';
 import { tokenStoreContract } from '../contracts/token-store.ts';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { createTokenSigner } from '../../tools/service/jwt.ts';
+import { createTokenSigner } from '../../tools/service/access/jwt.ts';
 import {
   type ApiDocument,
   type ApiRequest,

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createDeadlines } from '../../tools/service/deadlines.ts';
+import { createDeadlines } from '../../tools/service/devices/deadlines.ts';
 import { openStore } from '../../tools/service/store/store.ts';
 import { aCheck, aReleaseRow, aReport, aRolloutRow, catalogOf } from '../support/store-samples.ts';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { attemptStates } from '../../tools/core/fleet/attempt.ts';
-import type { StatusFeed } from '../../tools/core/fleet/status-intake.ts';
+import { attemptStates } from '../../tools/core/fleet/attempts/attempt.ts';
+import type { StatusFeed } from '../../tools/core/fleet/news/status-intake.ts';
 import { type Metric, parsePrometheus } from '../support/prometheus.ts';
 import { startService } from '../support/service.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseProxies } from '../../tools/service/proxies.ts';
+import { parseProxies } from '../../tools/service/http/proxies.ts';
 
 describe('a trusted proxy', () => {
   it.each([

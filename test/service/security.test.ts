@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
-import { createTokenSigner } from '../../tools/service/jwt.ts';
+import { createTokenSigner } from '../../tools/service/access/jwt.ts';
 import { adminKey, startService } from '../support/service.ts';
 
 const bytes = buildImage({ chip: 'esp32', project: 'app', version: '1.1.0' });

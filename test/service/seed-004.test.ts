@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
-import { signLink } from '../../tools/service/links.ts';
+import { signLink } from '../../tools/service/access/links.ts';
 import { adminKey, startService } from '../support/service.ts';
 
 const image = (version: string): Uint8Array =>

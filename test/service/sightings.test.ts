@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { DeviceRecord } from '../../tools/core/fleet/record.ts';
-import { createSightings, type Sightings } from '../../tools/service/sightings.ts';
+import type { DeviceRecord } from '../../tools/core/fleet/attempts/record.ts';
+import { createSightings, type Sightings } from '../../tools/service/devices/sightings.ts';
 import type { Sighting } from '../../tools/service/store/sighting-write.ts';
 
 const roundMs = 10_000;

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createTokenSigner, type TokenClaims } from '../../tools/service/jwt.ts';
+import { createTokenSigner, type TokenClaims } from '../../tools/service/access/jwt.ts';
 import { heldRevocations } from '../../tools/service/store/token-store.ts';
 import { startService } from '../support/service.ts';
 import { revokeMany } from '../support/store-samples.ts';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { buildVersionFile } from '../../tools/core/fleet/version-file.ts';
-import type { Expectation } from '../../tools/core/fleet/wait.ts';
+import type { Expectation } from '../../tools/core/fleet/commands/wait.ts';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
+import { buildVersionFile } from '../../tools/core/publishing/version-file.ts';
 import { mqtt } from '../../tools/transports/mqtt.ts';
 import { factsOf, failureOf, payloadOf, sendContext } from '../support/deliveries.ts';
 import {

@@ -1,4 +1,4 @@
-import { formatAudience } from '../../tools/core/fleet/audience-text.ts';
+import { formatAudience } from '../../tools/core/fleet/offers/audience-text.ts';
 import type {
   Delivery,
   DeviceTarget,

@@ -1,6 +1,6 @@
-import type { Device } from '../../tools/core/fleet/device.ts';
-import type { ReleaseFacts } from '../../tools/core/fleet/release-facts.ts';
-import type { Rollout } from '../../tools/core/fleet/rollout.ts';
+import type { Device } from '../../tools/core/fleet/attempts/device.ts';
+import type { ReleaseFacts } from '../../tools/core/fleet/offers/release-facts.ts';
+import type { Rollout } from '../../tools/core/fleet/offers/rollout.ts';
 
 /** A device that runs 1.0.0; a test changes one thing. */
 export function aDevice(changes: Partial<Device> = {}): Device {

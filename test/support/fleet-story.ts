@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { bucketOf } from '../../tools/core/fleet/bucket.ts';
+import { bucketOf } from '../../tools/core/fleet/offers/bucket.ts';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
 import type { Histories } from './histories.ts';
 import type { clientOf } from './service.ts';

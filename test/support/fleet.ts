@@ -2,20 +2,20 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { parseTopicTemplate } from '../../tools/core/fleet/topic-template.ts';
-import { buildVersionFile } from '../../tools/core/fleet/version-file.ts';
-import type { Expectation } from '../../tools/core/fleet/wait.ts';
+import { parseTopicTemplate } from '../../tools/core/fleet/commands/topic-template.ts';
+import type { Expectation } from '../../tools/core/fleet/commands/wait.ts';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
+import { buildVersionFile } from '../../tools/core/publishing/version-file.ts';
 import { type CommandRunOptions, runCommand } from '../../tools/messaging/command-run.ts';
 import { type BrokerOptions, createBroker } from '../../tools/simulator/broker.ts';
 import { type Fleet, type FleetOptions, startFleet } from '../../tools/simulator/fleet/fleet.ts';
 import { parseFleetProfile } from '../../tools/simulator/fleet/profile.ts';
-import { parseBroker } from '../../tools/transports/mqtt/broker-url.ts';
+import { parseBroker } from '../../tools/transports/mqtt/connection/broker-url.ts';
 import {
   type BrokerClient,
   type ClientSettings,
   openClient,
-} from '../../tools/transports/mqtt/client.ts';
+} from '../../tools/transports/mqtt/connection/client.ts';
 
 export const never = new AbortController().signal;
 

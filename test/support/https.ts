@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import type { Audience } from '../../tools/core/fleet/rollout-audience.ts';
+import type { Audience } from '../../tools/core/fleet/offers/rollout-audience.ts';
 import type { Receipt, SendContext } from '../../tools/core/release/delivery.ts';
 import {
   createHttpsReceiver,

@@ -1,10 +1,10 @@
-import { answerNews, type NewsAnswer } from '../../tools/core/fleet/answer-news.ts';
-import { type DeviceNews, newsOfStatus } from '../../tools/core/fleet/news.ts';
-import { sortReleases } from '../../tools/core/fleet/offer.ts';
-import type { DeviceRecord, FleetCatalog } from '../../tools/core/fleet/record.ts';
-import type { ReleaseFacts } from '../../tools/core/fleet/release-facts.ts';
-import type { Rollout } from '../../tools/core/fleet/rollout.ts';
-import { parseStatus } from '../../tools/core/fleet/status.ts';
+import type { DeviceRecord, FleetCatalog } from '../../tools/core/fleet/attempts/record.ts';
+import { parseStatus } from '../../tools/core/fleet/commands/status.ts';
+import { answerNews, type NewsAnswer } from '../../tools/core/fleet/news/answer-news.ts';
+import { type DeviceNews, newsOfStatus } from '../../tools/core/fleet/news/news.ts';
+import { sortReleases } from '../../tools/core/fleet/offers/offer.ts';
+import type { ReleaseFacts } from '../../tools/core/fleet/offers/release-facts.ts';
+import type { Rollout } from '../../tools/core/fleet/offers/rollout.ts';
 import { aRelease } from './fleet-facts.ts';
 
 export function newsCatalog(

@@ -1,11 +1,15 @@
 import { onTestFinished } from 'vitest';
-import type { FeedLog, StatusFeed, StatusFeedParts } from '../../tools/core/fleet/status-intake.ts';
+import type {
+  FeedLog,
+  StatusFeed,
+  StatusFeedParts,
+} from '../../tools/core/fleet/news/status-intake.ts';
 import { createReportFeed } from '../../tools/messaging/report-feed.ts';
 import {
   createReportTopics,
   type ReportTopicSettings,
 } from '../../tools/messaging/report-topics.ts';
-import { parseBroker } from '../../tools/transports/mqtt/broker-url.ts';
+import { parseBroker } from '../../tools/transports/mqtt/connection/broker-url.ts';
 import { type ServiceOptions, startService } from './service.ts';
 
 /** The same topics as `ota serve` has by default. */

@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { StatusFeed, StatusFeedParts } from '../../tools/core/fleet/status-intake.ts';
-import { createApp } from '../../tools/service/app.ts';
+import type { StatusFeed, StatusFeedParts } from '../../tools/core/fleet/news/status-intake.ts';
 import type { ArtifactStore } from '../../tools/service/artifacts/artifact-store.ts';
 import { createDiskStore } from '../../tools/service/artifacts/disk-store.ts';
-import type { Patience } from '../../tools/service/server-options.ts';
+import { createApp } from '../../tools/service/http/app.ts';
+import type { Patience } from '../../tools/service/http/server-options.ts';
 import {
   createService,
   defaultSettings,

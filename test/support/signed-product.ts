@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SigningPolicy } from '../../tools/core/release/manifest.ts';
 import type { Release } from '../../tools/core/release/release.ts';
-import { packageBinary } from '../../tools/workflows/package.ts';
+import { packageBinary } from '../../tools/workflows/packaging/package.ts';
 import { createFakeTransport } from './fake-transport.ts';
 import type { TestKey } from './keys.ts';
 import { createFolder, sampleImage, sampleManifest } from './temporary-workspace.ts';

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
-import type { ReportedStatus } from '../../tools/core/fleet/attempt.ts';
-import { answerCheckIn } from '../../tools/core/fleet/check-in.ts';
-import { sortReleases } from '../../tools/core/fleet/offer.ts';
-import type { FleetCatalog } from '../../tools/core/fleet/record.ts';
-import { answerReport } from '../../tools/core/fleet/report.ts';
+import type { ReportedStatus } from '../../tools/core/fleet/attempts/attempt.ts';
+import { answerCheckIn } from '../../tools/core/fleet/attempts/check-in.ts';
+import type { FleetCatalog } from '../../tools/core/fleet/attempts/record.ts';
+import { answerReport } from '../../tools/core/fleet/attempts/report.ts';
+import { sortReleases } from '../../tools/core/fleet/offers/offer.ts';
 import type { CatalogRows } from '../../tools/service/store/catalog-store.ts';
 import { openDatabase } from '../../tools/service/store/database.ts';
 import type { FleetDecision } from '../../tools/service/store/fleet-store.ts';

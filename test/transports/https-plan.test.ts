@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OtaError } from '../../tools/core/errors.ts';
-import { parseAudience } from '../../tools/core/fleet/audience-text.ts';
+import { parseAudience } from '../../tools/core/fleet/offers/audience-text.ts';
 import type { ArtifactFacts } from '../../tools/core/release/delivery.ts';
 import { expandUrl } from '../../tools/transports/https/url.ts';
 import { https } from '../../tools/transports/https.ts';

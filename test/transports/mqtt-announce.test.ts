@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SendContext } from '../../tools/core/release/delivery.ts';
-import type { BrokerClient } from '../../tools/transports/mqtt/client.ts';
+import type { BrokerClient } from '../../tools/transports/mqtt/connection/client.ts';
 import { clearStanding } from '../../tools/transports/mqtt/standing.ts';
 import { mqtt } from '../../tools/transports/mqtt.ts';
 import { code } from '../support/code.ts';

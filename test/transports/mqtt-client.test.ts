@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type BrokerOptions, createBroker } from '../../tools/simulator/broker.ts';
-import { parseBroker } from '../../tools/transports/mqtt/broker-url.ts';
+import { parseBroker } from '../../tools/transports/mqtt/connection/broker-url.ts';
 import {
   type BrokerClient,
   type ClientContext,
   type ClientSettings,
   openClient,
-} from '../../tools/transports/mqtt/client.ts';
+} from '../../tools/transports/mqtt/connection/client.ts';
 import { matchesFilter } from '../../tools/transports/mqtt/topic-filter.ts';
 import { holdClosedPort } from '../support/closed-port.ts';
 import { rejection } from '../support/code.ts';

@@ -3,7 +3,7 @@ import { generate, type Packet, parser } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
 import { OtaError } from '../../tools/core/errors.ts';
 import type { ArtifactFacts } from '../../tools/core/release/delivery.ts';
-import { createPublishHead } from '../../tools/transports/mqtt/publish-packet.ts';
+import { createPublishHead } from '../../tools/transports/mqtt/connection/publish-packet.ts';
 import { expandTopic } from '../../tools/transports/mqtt/topic.ts';
 import { mqtt } from '../../tools/transports/mqtt.ts';
 import { factsOf } from '../support/deliveries.ts';

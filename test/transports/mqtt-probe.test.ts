@@ -1,6 +1,6 @@
 import type { Packet } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
-import { parseBroker } from '../../tools/transports/mqtt/broker-url.ts';
+import { parseBroker } from '../../tools/transports/mqtt/connection/broker-url.ts';
 import { probeTopic } from '../../tools/transports/mqtt/probe.ts';
 import { rejection } from '../support/code.ts';
 import { never } from '../support/fleet.ts';

@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import { generate, type IConnackPacket, type Packet } from 'mqtt-packet';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { parseBroker } from '../../tools/transports/mqtt/broker-url.ts';
+import { parseBroker } from '../../tools/transports/mqtt/connection/broker-url.ts';
 import {
   createOversizeFilter,
   type OversizePublish,
-} from '../../tools/transports/mqtt/oversize.ts';
+} from '../../tools/transports/mqtt/receiver/oversize.ts';
 import {
   drainSession,
   type ReceiverEvent,
   type ReceiverOptions,
   type ReceiverSettings,
   runReceiver,
-} from '../../tools/transports/mqtt/receiver.ts';
+} from '../../tools/transports/mqtt/receiver/receiver.ts';
 import { testBroker, testClient } from '../support/fleet.ts';
 import { scriptedBroker } from '../support/mqtt.ts';
 import {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { checkSignatures } from '../../tools/core/signing/release-signature.ts';
 import { verifyBytes } from '../../tools/core/signing/sign-bytes.ts';
 import { parseSignerCommand, readSignerOutput } from '../../tools/core/signing/signer-command.ts';
-import { createCommandSigner } from '../../tools/workflows/command-signer.ts';
+import { createCommandSigner } from '../../tools/workflows/signing/command-signer.ts';
 import { code, rejection } from '../support/code.ts';
 import { runOta } from '../support/io.ts';
 import { createKey, trustIn } from '../support/keys.ts';

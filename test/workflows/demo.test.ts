@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { fingerprintOf } from '../../tools/core/integrity.ts';
 import { transports } from '../../tools/transports/index.ts';
 import { createClock } from '../../tools/workflows/clock.ts';
-import { type DemoOptions, demo } from '../../tools/workflows/demo.ts';
-import { smokeTest } from '../../tools/workflows/smoke-test.ts';
+import { type DemoOptions, demo } from '../../tools/workflows/simulation/demo.ts';
+import { smokeTest } from '../../tools/workflows/simulation/smoke-test.ts';
 import { createFakeTransport } from '../support/fake-transport.ts';
 import { createFolder, sampleImage, sampleManifest } from '../support/temporary-workspace.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createCertificateAuthority } from '../../tools/simulator/certificates.ts';
 import { startServer, tlsServerOptions } from '../../tools/simulator/server.ts';
 import type { TlsFiles } from '../../tools/transports/tls-files.ts';
-import { checkCertificates } from '../../tools/workflows/doctor-certificate.ts';
+import { checkCertificates } from '../../tools/workflows/doctor/certificate.ts';
 import { tlsSamples } from '../support/authority.ts';
 import { holdClosedPort } from '../support/closed-port.ts';
 import { rejection } from '../support/code.ts';

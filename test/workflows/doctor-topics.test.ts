@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { HealthCheck } from '../../tools/core/fleet/check.ts';
-import { parseTopicTemplate } from '../../tools/core/fleet/topic-template.ts';
-import { examineTopics } from '../../tools/workflows/doctor-topics.ts';
+import { parseTopicTemplate } from '../../tools/core/fleet/commands/topic-template.ts';
+import type { HealthCheck } from '../../tools/core/health/check.ts';
+import { examineTopics } from '../../tools/workflows/doctor/topics.ts';
 import { never, testClient } from '../support/fleet.ts';
 import { scriptedBroker } from '../support/mqtt.ts';
 import { acknowledge, type BrokerScript } from '../support/scripted-broker.ts';

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Artifact } from '../../tools/core/release/release.ts';
-import { findArtifact } from '../../tools/workflows/find-artifact.ts';
+import { findArtifact } from '../../tools/workflows/packaging/find-artifact.ts';
 import { rejection } from '../support/code.ts';
 import { runOta } from '../support/io.ts';
 import { createKey } from '../support/keys.ts';

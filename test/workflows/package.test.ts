@@ -1,7 +1,7 @@
 import { chmod, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type PackageOptions, packageBinary } from '../../tools/workflows/package.ts';
+import { type PackageOptions, packageBinary } from '../../tools/workflows/packaging/package.ts';
 import { rejection } from '../support/code.ts';
 import { createFakeTransport } from '../support/fake-transport.ts';
 import {

@@ -1,5 +1,5 @@
 import { displayText } from '../core/display-text.ts';
-import { formatAudience } from '../core/fleet/audience-text.ts';
+import { formatAudience } from '../core/fleet/offers/audience-text.ts';
 import type { DeployPlan, PlannedDelivery } from '../core/release/deploy-plan.ts';
 import type { DeliveryReport, DeployReport } from '../core/release/deploy-report.ts';
 import type { DeliveryEvent } from '../workflows/deliver.ts';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { OtaError } from '../core/errors.ts';
-import { applyDefaults, chooseSecret } from '../core/fleet/credentials.ts';
-import { decodeEncryptionKey, encryptionKeyMeaning } from '../core/fleet/encryption-key.ts';
-import { hostProblem, plainHost } from '../core/fleet/host.ts';
+import { applyDefaults, chooseSecret } from '../core/lan/credentials.ts';
+import { decodeEncryptionKey, encryptionKeyMeaning } from '../core/lan/encryption-key.ts';
+import { hostProblem, plainHost } from '../core/lan/host.ts';
 import type { DeviceTarget } from '../core/release/delivery.ts';
 import type { Io } from './io.ts';
 import { absolute, wholeNumberBetween } from './options.ts';

@@ -1,4 +1,4 @@
-import { type DeviceWait, describeStatus } from '../core/fleet/wait.ts';
+import { type DeviceWait, describeStatus } from '../core/fleet/commands/wait.ts';
 import type { CommandEvent } from '../messaging/command-run.ts';
 import type { CommandResult } from '../workflows/command.ts';
 import { type Io, line } from './io.ts';

@@ -1,5 +1,5 @@
 import { dirname, join, relative } from 'node:path';
-import type { PackageResult } from '../workflows/package.ts';
+import type { PackageResult } from '../workflows/packaging/package.ts';
 import { type Io, line } from './io.ts';
 import { formatBytes } from './render.ts';
 

@@ -4,9 +4,9 @@ import {
   firmwareAttributes,
   parsePullRequest,
 } from '../core/chunks/pull.ts';
-import type { TopicTemplate } from '../core/fleet/topic-template.ts';
+import type { TopicTemplate } from '../core/fleet/commands/topic-template.ts';
 import type { ArtifactFacts } from '../core/release/delivery.ts';
-import type { BrokerClient, IncomingMessage } from '../transports/mqtt/client.ts';
+import type { BrokerClient, IncomingMessage } from '../transports/mqtt/connection/client.ts';
 
 export interface ChunkServerOptions {
   readonly client: BrokerClient;

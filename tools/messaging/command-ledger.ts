@@ -1,7 +1,12 @@
-import type { StatusEvent } from '../core/fleet/status-event.ts';
-import { hearVoice, indistinct, namelessWarning, type Voices } from '../core/fleet/voices.ts';
-import type { DeviceWait, Expectation } from '../core/fleet/wait.ts';
-import { createWaitList, type WaitEvent, type WaitList } from '../core/fleet/wait-list.ts';
+import type { StatusEvent } from '../core/fleet/commands/status-event.ts';
+import {
+  hearVoice,
+  indistinct,
+  namelessWarning,
+  type Voices,
+} from '../core/fleet/commands/voices.ts';
+import type { DeviceWait, Expectation } from '../core/fleet/commands/wait.ts';
+import { createWaitList, type WaitEvent, type WaitList } from '../core/fleet/commands/wait-list.ts';
 
 /** Rejects when the signal is aborted. */
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;

@@ -1,11 +1,15 @@
 import { setTimeout as realSleep } from 'node:timers/promises';
 import { OtaError } from '../core/errors.ts';
-import { type AudienceRequest, chooseDevices, type KnownDevices } from '../core/fleet/audience.ts';
-import { formatCommand } from '../core/fleet/command.ts';
-import type { TopicTemplate } from '../core/fleet/topic-template.ts';
-import type { DeviceWait, Expectation } from '../core/fleet/wait.ts';
-import type { WaitEvent } from '../core/fleet/wait-list.ts';
-import type { BrokerClient } from '../transports/mqtt/client.ts';
+import {
+  type AudienceRequest,
+  chooseDevices,
+  type KnownDevices,
+} from '../core/fleet/commands/audience.ts';
+import { formatCommand } from '../core/fleet/commands/command.ts';
+import type { TopicTemplate } from '../core/fleet/commands/topic-template.ts';
+import type { DeviceWait, Expectation } from '../core/fleet/commands/wait.ts';
+import type { WaitEvent } from '../core/fleet/commands/wait-list.ts';
+import type { BrokerClient } from '../transports/mqtt/connection/client.ts';
 import { createLedger, type Ledger, type Sleep } from './command-ledger.ts';
 import { followStatus } from './status-feed.ts';
 

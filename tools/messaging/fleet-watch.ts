@@ -1,5 +1,5 @@
-import type { DeviceStatus } from '../core/fleet/status.ts';
-import type { StatusEvent } from '../core/fleet/status-event.ts';
+import type { DeviceStatus } from '../core/fleet/commands/status.ts';
+import type { StatusEvent } from '../core/fleet/commands/status-event.ts';
 
 /** The newest of one device. */
 export interface WatchedDevice {

@@ -1,21 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorToJson } from '../core/errors.ts';
-import { largestMessageBytes } from '../core/fleet/status.ts';
+import { largestMessageBytes } from '../core/fleet/commands/status.ts';
 import type {
   ClaimedNumber,
   FeedLog,
   SessionNumbers,
   StatusFeed,
   StatusIntake,
-} from '../core/fleet/status-intake.ts';
-import type { Broker } from '../transports/mqtt/broker-url.ts';
+} from '../core/fleet/news/status-intake.ts';
+import type { Broker } from '../transports/mqtt/connection/broker-url.ts';
 import {
   drainSession,
   type ReceiverEvent,
   type ReceiverSettings,
   runReceiver,
-} from '../transports/mqtt/receiver.ts';
-import type { ReceiverSession } from '../transports/mqtt/receiver-session.ts';
+} from '../transports/mqtt/receiver/receiver.ts';
+import type { ReceiverSession } from '../transports/mqtt/receiver/session.ts';
 import type { TlsFiles } from '../transports/tls-files.ts';
 import { createReportHandler, type ReportHandler } from './report-handler.ts';
 import type { ReportTopics } from './report-topics.ts';

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorToJson, OtaError } from '../core/errors.ts';
-import { formatEdgeCommand } from '../core/fleet/edge-news.ts';
-import type { DeviceNews } from '../core/fleet/news.ts';
-import type { FeedLog, IntakeAnswer, StatusIntake } from '../core/fleet/status-intake.ts';
+import { formatEdgeCommand } from '../core/fleet/news/edge-news.ts';
+import type { DeviceNews } from '../core/fleet/news/news.ts';
+import type { FeedLog, IntakeAnswer, StatusIntake } from '../core/fleet/news/status-intake.ts';
 import { type RetryPolicy, retryDelayMs } from '../core/retry.ts';
-import type { HandleMessage, ReceivedMessage } from '../transports/mqtt/receiver-session.ts';
+import type { HandleMessage, ReceivedMessage } from '../transports/mqtt/receiver/session.ts';
 import type { ReportTopics } from './report-topics.ts';
 
 export interface ReportHandlerOptions {

@@ -1,9 +1,9 @@
 import { OtaError } from '../core/errors.ts';
-import { type EdgeTopic, edgeTopics, parseEdgeNews } from '../core/fleet/edge-news.ts';
-import { malformed, newsOfStatus, type ParsedNews } from '../core/fleet/news.ts';
-import { parseStatus } from '../core/fleet/status.ts';
-import { parseTopicTemplate, type TopicTemplate } from '../core/fleet/topic-template.ts';
-import type { ReceivedMessage } from '../transports/mqtt/receiver-session.ts';
+import { parseStatus } from '../core/fleet/commands/status.ts';
+import { parseTopicTemplate, type TopicTemplate } from '../core/fleet/commands/topic-template.ts';
+import { type EdgeTopic, edgeTopics, parseEdgeNews } from '../core/fleet/news/edge-news.ts';
+import { malformed, newsOfStatus, type ParsedNews } from '../core/fleet/news/news.ts';
+import type { ReceivedMessage } from '../transports/mqtt/receiver/session.ts';
 
 /** Where devices report, and how they are told. */
 export interface ReportTopics {

@@ -1,6 +1,6 @@
-import { readStatusEvent, type StatusEvent } from '../core/fleet/status-event.ts';
-import type { TopicTemplate } from '../core/fleet/topic-template.ts';
-import type { BrokerClient } from '../transports/mqtt/client.ts';
+import { readStatusEvent, type StatusEvent } from '../core/fleet/commands/status-event.ts';
+import type { TopicTemplate } from '../core/fleet/commands/topic-template.ts';
+import type { BrokerClient } from '../transports/mqtt/connection/client.ts';
 
 export interface StatusFeedOptions {
   readonly client: BrokerClient;

@@ -2,10 +2,10 @@ import { isAbsolute, join, resolve } from 'node:path';
 import configSchema from '../../schemas/service.schema.json' with { type: 'json' };
 import { OtaError } from '../core/errors.ts';
 import { defineSchema, formatProblem } from '../core/schema.ts';
-import { type MqttConfig, mqttVariables, parseMqttConfig } from './mqtt-config.ts';
-import { parseProxies } from './proxies.ts';
+import { requireStrongSecret } from './access/tokens.ts';
+import { type MqttConfig, mqttVariables, parseMqttConfig } from './devices/mqtt-config.ts';
+import { parseProxies } from './http/proxies.ts';
 import { defaultSettings, type ServiceSettings } from './service.ts';
-import { requireStrongSecret } from './tokens.ts';
 
 /** Everything that a service process is told. */
 export interface ServiceConfig {

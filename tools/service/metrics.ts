@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { attemptStates } from '../core/fleet/attempt.ts';
-import type { StatusFeed } from '../core/fleet/status-intake.ts';
-import type { Catalog } from './catalog.ts';
+import { attemptStates } from '../core/fleet/attempts/attempt.ts';
+import type { StatusFeed } from '../core/fleet/news/status-intake.ts';
 import { createKept } from './kept.ts';
+import type { Catalog } from './releases/catalog.ts';
 import type { Service } from './service.ts';
 import type { Count } from './store/history-store.ts';
 

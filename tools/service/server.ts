@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../core/errors.ts';
-import type { StatusFeed, StatusFeedParts } from '../core/fleet/status-intake.ts';
+import type { StatusFeed, StatusFeedParts } from '../core/fleet/news/status-intake.ts';
 import { maskUrlCredentials } from '../core/secrets.ts';
 import { createDiskStore } from './artifacts/disk-store.ts';
 import type { ServiceConfig } from './config.ts';
@@ -47,7 +47,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await artifacts.sweep(await store.catalog.usedHashes(), now(), store.kind === 'sqlite');
     service = await createService({ store, artifacts, settings: config.settings, openFeed, now });
     const newAdminKey = await firstKey(service);
-    const { createApp } = await import('./app.ts');
+    const { createApp } = await import('./http/app.ts');
     app = await createApp(service, { logger: loggerOf(config, log), https });
     const url = await listen(app, config);
     const [running, parts] = [app, service];

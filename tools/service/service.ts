@@ -1,23 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import type { StatusFeed, StatusFeedParts } from '../core/fleet/status-intake.ts';
-import { type Access, createAccess } from './access.ts';
+import type { StatusFeed, StatusFeedParts } from '../core/fleet/news/status-intake.ts';
+import { type Access, createAccess } from './access/access.ts';
+import { type Audit, createAudit } from './access/audit.ts';
+import { createDeviceAuth, type DeviceAuth } from './access/device-auth.ts';
+import { createKeys, type Keys } from './access/keys.ts';
+import { createLinks, type Links } from './access/links.ts';
+import { createTokens, type Tokens } from './access/tokens.ts';
 import type { ArtifactStore } from './artifacts/artifact-store.ts';
-import { type Audit, createAudit } from './audit.ts';
-import { type Catalog, createCatalog } from './catalog.ts';
-import { createDeadlines } from './deadlines.ts';
-import { createDeviceAuth, type DeviceAuth } from './device-auth.ts';
-import { createDownloads, type Downloads } from './download.ts';
-import { createFleet, type Fleet } from './fleet.ts';
-import { createIntake } from './intake.ts';
-import { createKeys, type Keys } from './keys.ts';
-import { createLinks, type Links } from './links.ts';
-import { parseProxies } from './proxies.ts';
-import { createReleases, type Releases } from './releases.ts';
-import { createRollouts, type Rollouts } from './rollouts.ts';
-import { createSessionNumbers } from './session-numbers.ts';
+import { createDeadlines } from './devices/deadlines.ts';
+import { createFleet, type Fleet } from './devices/fleet.ts';
+import { createIntake } from './devices/intake.ts';
+import { createSessionNumbers } from './devices/session-numbers.ts';
+import { createDownloads, type Downloads } from './downloads/download.ts';
+import { parseProxies } from './http/proxies.ts';
+import { type Catalog, createCatalog } from './releases/catalog.ts';
+import { createReleases, type Releases } from './releases/releases.ts';
+import { createRollouts, type Rollouts } from './releases/rollouts.ts';
+import { createUploads, type Uploads } from './releases/uploads.ts';
 import type { Store } from './store/store.ts';
-import { createTokens, type Tokens } from './tokens.ts';
-import { createUploads, type Uploads } from './uploads.ts';
 
 /** What the running service is set to; see `schemas/service.schema.json` for the words in files. */
 export interface ServiceSettings {

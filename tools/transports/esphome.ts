@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import channelSchema from '../../schemas/channel-esphome.schema.json' with { type: 'json' };
-import { decodeEncryptionKey, encryptionKeyMeaning } from '../core/fleet/encryption-key.ts';
+import { decodeEncryptionKey, encryptionKeyMeaning } from '../core/lan/encryption-key.ts';
 import type {
   Delivery,
   DeviceTarget,

@@ -2,9 +2,9 @@ import schema from '../../schemas/channel-mqtt.schema.json' with { type: 'json' 
 import type { ArtifactFacts, Delivery } from '../core/release/delivery.ts';
 import { defineTransport } from './define.ts';
 import { announceAndFollow } from './mqtt/announce.ts';
-import { showBroker } from './mqtt/broker-url.ts';
 import { sendInChunks } from './mqtt/chunked.ts';
 import { clearKept } from './mqtt/clear.ts';
+import { showBroker } from './mqtt/connection/broker-url.ts';
 import { type MqttChannel, type MqttPlan, planDelivery, showSettings } from './mqtt/plan.ts';
 import { sendOverMqtt } from './mqtt/send.ts';
 

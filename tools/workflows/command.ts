@@ -1,6 +1,6 @@
-import type { AudienceRequest } from '../core/fleet/audience.ts';
-import type { CommandAction } from '../core/fleet/command.ts';
-import { parseTopicTemplate } from '../core/fleet/topic-template.ts';
+import type { AudienceRequest } from '../core/fleet/commands/audience.ts';
+import type { CommandAction } from '../core/fleet/commands/command.ts';
+import { parseTopicTemplate } from '../core/fleet/commands/topic-template.ts';
 import { type CommandEvent, type CommandRun, runCommand } from '../messaging/command-run.ts';
 import { type LoadedConfig, openConfiguredClient } from './deploy-config.ts';
 

@@ -6,16 +6,16 @@ import {
   type DeployConfig,
   initialDeployConfig,
   parseDeployConfig,
-} from '../core/fleet/deploy-config.ts';
+} from '../core/fleet/commands/deploy-config.ts';
 import { mergeSettings, type Settings } from '../core/release/channel.ts';
 import type { Variables } from '../core/release/placeholders.ts';
-import { parseBroker } from '../transports/mqtt/broker-url.ts';
+import { parseBroker } from '../transports/mqtt/connection/broker-url.ts';
 import {
   type BrokerClient,
   type ClientContext,
   type ClientSettings,
   openClient,
-} from '../transports/mqtt/client.ts';
+} from '../transports/mqtt/connection/client.ts';
 import { readTlsFiles, type TlsFiles } from '../transports/tls-files.ts';
 import { readJsonFile } from '../workspace/json-file.ts';
 import { writeJsonFile } from '../workspace/json-write.ts';

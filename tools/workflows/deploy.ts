@@ -16,7 +16,7 @@ import {
   type StoredRelease,
 } from '../workspace/workspace.ts';
 import { type DeliverOptions, deliverAll } from './deliver.ts';
-import { readReleasable } from './releasable.ts';
+import { readReleasable } from './packaging/releasable.ts';
 
 export interface DeployOptions extends DeployRequest, Omit<DeliverOptions, 'attempt' | 'cwd'> {
   readonly manifestPath: string;

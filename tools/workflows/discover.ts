@@ -2,7 +2,7 @@ import {
   collectDevices,
   type DiscoveredDevice,
   discoveredServices,
-} from '../core/fleet/discovery.ts';
+} from '../core/lan/discovery.ts';
 import { browse } from '../transports/lan/browse.ts';
 import type { MdnsOptions } from '../transports/lan/mdns.ts';
 

@@ -10,7 +10,7 @@ import { copyBinary } from '../workspace/copy-binary.ts';
 import { changeFiles, type FileChange, stageBytes } from '../workspace/file-change.ts';
 import { readSignature } from '../workspace/signature-files.ts';
 import { artifactPath, openWorkspace, readManifest } from '../workspace/workspace.ts';
-import { readReleasable } from './releasable.ts';
+import { readReleasable } from './packaging/releasable.ts';
 
 export interface ExportOptions {
   readonly manifestPath: string;

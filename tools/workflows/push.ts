@@ -14,8 +14,8 @@ import { describeBinary, type PushRequest, planPush } from '../core/release/push
 import { readFirmwareBytes } from '../workspace/firmware-bytes.ts';
 import { readPartitionTable } from '../workspace/partition-table-file.ts';
 import { type DeliverOptions, deliverAll } from './deliver.ts';
-import { findBuild } from './package-examine.ts';
-import { requireSignedBinary } from './signed-binary.ts';
+import { findBuild } from './packaging/examine.ts';
+import { requireSignedBinary } from './signing/signed-binary.ts';
 
 export interface PushOptions extends PushRequest, Omit<DeliverOptions, 'attempt' | 'cwd'> {
   readonly binaryPath: string;

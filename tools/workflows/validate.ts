@@ -12,7 +12,7 @@ import {
   readManifest,
   type StoredRelease,
 } from '../workspace/workspace.ts';
-import { checkKeys } from './check-keys.ts';
+import { checkKeys } from './signing/check-keys.ts';
 
 export interface ValidateOptions {
   readonly manifestPath: string;

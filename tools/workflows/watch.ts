@@ -1,7 +1,7 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { OtaError } from '../core/errors.ts';
-import type { StatusEvent } from '../core/fleet/status-event.ts';
-import { parseTopicTemplate } from '../core/fleet/topic-template.ts';
+import type { StatusEvent } from '../core/fleet/commands/status-event.ts';
+import { parseTopicTemplate } from '../core/fleet/commands/topic-template.ts';
 import { createFleetWatch, type FleetWatch, type WatchFilter } from '../messaging/fleet-watch.ts';
 import { followStatus } from '../messaging/status-feed.ts';
 import { type LoadedConfig, openConfiguredClient } from './deploy-config.ts';

@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { OtaError } from '../core/errors.ts';
-import { parseBatchJson } from '../core/fleet/batch.ts';
-import { parseBatchCsv } from '../core/fleet/batch-csv.ts';
+import { parseBatchJson } from '../core/lan/batch.ts';
+import { parseBatchCsv } from '../core/lan/batch-csv.ts';
 import type { DeviceTarget } from '../core/release/delivery.ts';
 import { jsonInvalid } from './json-file.ts';
 

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { buildAnnouncement, parseAnnouncement } from '../../../tools/core/fleet/announcement.ts';
+import {
+  buildAnnouncement,
+  parseAnnouncement,
+} from '../../../tools/core/fleet/commands/announcement.ts';
 
 const facts = {
   product: 'Gateway',

@@ -4,9 +4,12 @@ import {
   formatAudience,
   longestAudienceText,
   parseAudience,
-} from '../../../tools/core/fleet/audience-text.ts';
-import { type Audience, isSameAudience } from '../../../tools/core/fleet/rollout-audience.ts';
-import { fromTarget, toTarget } from '../../../tools/core/fleet/rollout-target.ts';
+} from '../../../tools/core/fleet/offers/audience-text.ts';
+import {
+  type Audience,
+  isSameAudience,
+} from '../../../tools/core/fleet/offers/rollout-audience.ts';
+import { fromTarget, toTarget } from '../../../tools/core/fleet/offers/rollout-target.ts';
 import { code } from '../../support/code.ts';
 
 const groups = (names: string[], percentage = 100): Audience => ({

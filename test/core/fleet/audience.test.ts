@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type AudienceRequest, chooseDevices } from '../../../tools/core/fleet/audience.ts';
+import {
+  type AudienceRequest,
+  chooseDevices,
+} from '../../../tools/core/fleet/commands/audience.ts';
 
 const nobody: AudienceRequest = { devices: [], groups: [], all: false };
 const known = { devices: ['a', 'b'], groups: { lab: ['b', 'c'] } };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatCommand, parseCommand } from '../../../tools/core/fleet/command.ts';
+import { formatCommand, parseCommand } from '../../../tools/core/fleet/commands/command.ts';
 
 describe('a command', () => {
   it("is the seed's JSON, with a command id", () => {

@@ -6,7 +6,7 @@ import {
   initialDeployConfig,
   parseDeployConfig,
   uploadTarget,
-} from '../../../tools/core/fleet/deploy-config.ts';
+} from '../../../tools/core/fleet/commands/deploy-config.ts';
 
 const parse = (value: unknown, variables = {}): DeployConfig =>
   parseDeployConfig(value, 'ota_deploy_config.json', variables);

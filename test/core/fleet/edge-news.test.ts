@@ -5,7 +5,7 @@ import {
   edgeTopics,
   formatEdgeCommand,
   parseEdgeNews,
-} from '../../../tools/core/fleet/edge-news.ts';
+} from '../../../tools/core/fleet/news/edge-news.ts';
 
 const sender = { deviceId: 'ESP32-1', named: 'by-topic', retained: false } as const;
 

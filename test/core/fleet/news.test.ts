@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { newsOfStatus } from '../../../tools/core/fleet/news.ts';
-import { parseStatus } from '../../../tools/core/fleet/status.ts';
+import { parseStatus } from '../../../tools/core/fleet/commands/status.ts';
+import { newsOfStatus } from '../../../tools/core/fleet/news/news.ts';
 
 const sender = { deviceId: 'd1', named: 'by-topic', retained: false } as const;
 

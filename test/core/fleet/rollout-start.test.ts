@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { parseAudience } from '../../../tools/core/fleet/audience-text.ts';
-import type { Rollout } from '../../../tools/core/fleet/rollout.ts';
-import { planRolloutStart } from '../../../tools/core/fleet/rollout-start.ts';
+import { parseAudience } from '../../../tools/core/fleet/offers/audience-text.ts';
+import type { Rollout } from '../../../tools/core/fleet/offers/rollout.ts';
+import { planRolloutStart } from '../../../tools/core/fleet/offers/rollout-start.ts';
 import { code } from '../../support/code.ts';
 import { aRelease, aRollout } from '../../support/fleet-facts.ts';
 

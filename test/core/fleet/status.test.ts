@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cleanText, type DeviceStatus, parseStatus } from '../../../tools/core/fleet/status.ts';
+import {
+  cleanText,
+  type DeviceStatus,
+  parseStatus,
+} from '../../../tools/core/fleet/commands/status.ts';
 
 const parse = (value: unknown) => parseStatus(Buffer.from(JSON.stringify(value)));
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseTopicTemplate } from '../../../tools/core/fleet/topic-template.ts';
+import { parseTopicTemplate } from '../../../tools/core/fleet/commands/topic-template.ts';
 
 const codeOf = (run: () => unknown): string | undefined => {
   try {

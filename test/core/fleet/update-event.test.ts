@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type AttemptState, attemptStates } from '../../../tools/core/fleet/attempt.ts';
+import { type AttemptState, attemptStates } from '../../../tools/core/fleet/attempts/attempt.ts';
 import {
   transitionsOf,
   updateEvents,
   updateEventsOf,
-} from '../../../tools/core/fleet/update-event.ts';
+} from '../../../tools/core/fleet/attempts/update-event.ts';
 
 /** The events of an attempt that goes through these states. */
 const story = (...states: AttemptState[]) =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hearVoice, type Voices } from '../../../tools/core/fleet/voices.ts';
+import { hearVoice, type Voices } from '../../../tools/core/fleet/commands/voices.ts';
 
 const hourS = 3600;
 

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DeviceStatus } from '../../../tools/core/fleet/status.ts';
+import type { DeviceStatus } from '../../../tools/core/fleet/commands/status.ts';
 import {
   type DeviceWait,
   type Expectation,
   expireWait,
   observeStatus,
   startDeviceWait,
-} from '../../../tools/core/fleet/wait.ts';
+} from '../../../tools/core/fleet/commands/wait.ts';
 
 const sentAtMs = 1_000_000;
 const update: Expectation = {

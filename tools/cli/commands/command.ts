@@ -1,5 +1,5 @@
 import { OtaError } from '../../core/errors.ts';
-import { commandActions } from '../../core/fleet/command.ts';
+import { commandActions } from '../../core/fleet/commands/command.ts';
 import { commandFleet } from '../../workflows/command.ts';
 import { defineCommand } from '../command.ts';
 import { audienceOptions, fleetOptions, readFleetConfig } from '../fleet-options.ts';

@@ -1,6 +1,6 @@
 import { transports } from '../../transports/index.ts';
 import { createClock } from '../../workflows/clock.ts';
-import { type DemoDevice, demo } from '../../workflows/demo.ts';
+import { type DemoDevice, demo } from '../../workflows/simulation/demo.ts';
 import { defineCommand } from '../command.ts';
 import { line, writeJson } from '../io.ts';
 import { absolute, jsonOption, optional, verboseOption } from '../options.ts';

@@ -1,4 +1,4 @@
-import { parseAudience } from '../../core/fleet/audience-text.ts';
+import { parseAudience } from '../../core/fleet/offers/audience-text.ts';
 import { parseAssignments } from '../../core/release/assignment.ts';
 import { requireDevicesUsed } from '../../core/release/deploy-plan.ts';
 import { transports } from '../../transports/index.ts';

@@ -1,5 +1,5 @@
 import { displayText } from '../../core/display-text.ts';
-import { type DiscoveredDevice, toBatch } from '../../core/fleet/discovery.ts';
+import { type DiscoveredDevice, toBatch } from '../../core/lan/discovery.ts';
 import { discover } from '../../workflows/discover.ts';
 import { defineCommand } from '../command.ts';
 import { line, writeJson } from '../io.ts';

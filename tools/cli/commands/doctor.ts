@@ -1,5 +1,5 @@
-import type { HealthCheck } from '../../core/fleet/check.ts';
-import { examine } from '../../workflows/doctor.ts';
+import type { HealthCheck } from '../../core/health/check.ts';
+import { examine } from '../../workflows/doctor/doctor.ts';
 import { defineCommand } from '../command.ts';
 import { fleetOptions, readFleetConfig } from '../fleet-options.ts';
 import { line, writeJson } from '../io.ts';

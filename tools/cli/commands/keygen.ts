@@ -1,5 +1,10 @@
 import { relative } from 'node:path';
-import { type GeneratedKey, generateKey, type KeyKind, keyKinds } from '../../workflows/keygen.ts';
+import {
+  type GeneratedKey,
+  generateKey,
+  type KeyKind,
+  keyKinds,
+} from '../../workflows/signing/keygen.ts';
 import { defineCommand } from '../command.ts';
 import { type Io, line, writeJson } from '../io.ts';
 import { absolute, jsonOption, optional, verboseOption } from '../options.ts';

@@ -1,7 +1,7 @@
 import { parseAssignments } from '../../core/release/assignment.ts';
 import type { Transport } from '../../core/release/delivery.ts';
-import type { SignerSources } from '../../workflows/load-signers.ts';
-import { packageBinary } from '../../workflows/package.ts';
+import { packageBinary } from '../../workflows/packaging/package.ts';
+import type { SignerSources } from '../../workflows/signing/load-signers.ts';
 import { defineCommand } from '../command.ts';
 import { type Io, writeJson } from '../io.ts';
 import { readNotes } from '../notes.ts';

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { OtaError } from '../../core/errors.ts';
-import { type PruneResult, prune } from '../../workflows/prune.ts';
+import { type PruneResult, prune } from '../../workflows/packaging/prune.ts';
 import { defineCommand } from '../command.ts';
 import { type Io, line, writeJson } from '../io.ts';
 import {

@@ -4,7 +4,7 @@ import { isSettings } from '../../core/release/channel.ts';
 import { transports } from '../../transports/index.ts';
 import { createClock } from '../../workflows/clock.ts';
 import { push } from '../../workflows/push.ts';
-import { manifestsInReach } from '../../workflows/signed-binary.ts';
+import { manifestsInReach } from '../../workflows/signing/signed-binary.ts';
 import { defineCommand } from '../command.ts';
 import { deliveryOptions, readDeliveryFlags, tellReport } from '../delivery-options.ts';
 import { createDeliveryView } from '../delivery-view.ts';

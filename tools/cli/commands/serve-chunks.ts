@@ -1,4 +1,4 @@
-import { pullTopicDefaults, serveReleaseChunks } from '../../workflows/serve-chunks.ts';
+import { pullTopicDefaults, serveReleaseChunks } from '../../workflows/serving/serve-chunks.ts';
 import { defineCommand } from '../command.ts';
 import { fleetOptions, readFleetConfig } from '../fleet-options.ts';
 import { line } from '../io.ts';

@@ -1,5 +1,5 @@
 import { maskUrlCredentials } from '../../core/secrets.ts';
-import { serve } from '../../workflows/serve.ts';
+import { serve } from '../../workflows/serving/serve.ts';
 import { defineCommand } from '../command.ts';
 import { line } from '../io.ts';
 import { absolute, splitList } from '../options.ts';

@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import { OtaError } from '../../core/errors.ts';
-import { loadSigners, type SignerSources } from '../../workflows/load-signers.ts';
-import { type SignResult, signVersion } from '../../workflows/sign.ts';
+import { loadSigners, type SignerSources } from '../../workflows/signing/load-signers.ts';
+import { type SignResult, signVersion } from '../../workflows/signing/sign.ts';
 import { defineCommand } from '../command.ts';
 import { type Io, line, writeJson } from '../io.ts';
 import {

@@ -1,4 +1,4 @@
-import { pushedKinds } from '../../workflows/simulate-devices.ts';
+import { pushedKinds } from '../../workflows/simulation/simulate-devices.ts';
 import { defineCommand } from '../command.ts';
 import { jsonOption, verboseOption } from '../options.ts';
 import { runSimulatedFleet, simulatedFleetOptions } from '../simulate/fleet.ts';

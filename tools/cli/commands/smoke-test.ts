@@ -1,6 +1,6 @@
 import { transports } from '../../transports/index.ts';
 import { createClock } from '../../workflows/clock.ts';
-import { smokeTest } from '../../workflows/smoke-test.ts';
+import { smokeTest } from '../../workflows/simulation/smoke-test.ts';
 import { defineCommand } from '../command.ts';
 import { line, writeJson } from '../io.ts';
 import { absolute, jsonOption, manifestOption, verboseOption } from '../options.ts';

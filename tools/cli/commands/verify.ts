@@ -1,5 +1,5 @@
 import { shortKeyId } from '../../core/signing/key.ts';
-import { verify } from '../../workflows/verify.ts';
+import { verify } from '../../workflows/signing/verify.ts';
 import { defineCommand } from '../command.ts';
 import { renderFindings } from '../findings-view.ts';
 import { line, writeJson } from '../io.ts';

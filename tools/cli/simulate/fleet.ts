@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { OtaError } from '../../core/errors.ts';
-import { brokerUrl } from '../../core/fleet/deploy-config.ts';
+import { brokerUrl } from '../../core/fleet/commands/deploy-config.ts';
 import type { PublicKey } from '../../core/signing/key.ts';
 import { startFleet } from '../../simulator/fleet/fleet.ts';
 import { parseDeviceKey, parseFleetProfile } from '../../simulator/fleet/profile.ts';

@@ -1,6 +1,6 @@
 import { OtaError } from '../../core/errors.ts';
 import { type PollingFault, pollingFaults } from '../../simulator/polling-device.ts';
-import { simulatePolling } from '../../workflows/simulate-polling.ts';
+import { simulatePolling } from '../../workflows/simulation/simulate-polling.ts';
 import { type Io, line, writeJson } from '../io.ts';
 import { numberBetween } from '../options.ts';
 

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { OtaError } from '../../core/errors.ts';
-import { decodeEncryptionKey, encryptionKeyMeaning } from '../../core/fleet/encryption-key.ts';
+import { decodeEncryptionKey, encryptionKeyMeaning } from '../../core/lan/encryption-key.ts';
 import { type Generation, generations } from '../../simulator/firmware.ts';
 import { createClock } from '../../workflows/clock.ts';
 import {
   type PushedKind,
   type SimulatedDevice,
   simulateDevices,
-} from '../../workflows/simulate-devices.ts';
+} from '../../workflows/simulation/simulate-devices.ts';
 import { type Io, line, writeJson } from '../io.ts';
 import { numberBetween, optional, wholeNumberBetween } from '../options.ts';
 

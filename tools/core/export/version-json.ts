@@ -1,4 +1,4 @@
-import { buildVersionFile, firmwareName } from '../fleet/version-file.ts';
+import { buildVersionFile, firmwareName } from '../publishing/version-file.ts';
 import { requireApp } from './app.ts';
 import { type ExportFormat, jsonFile } from './format.ts';
 

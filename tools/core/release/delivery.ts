@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { ErrorCode } from '../error-codes.ts';
 import { OtaError, type OtaErrorOptions } from '../errors.ts';
-import type { Audience } from '../fleet/rollout-audience.ts';
-import type { RolloutOutcome } from '../fleet/rollout-start.ts';
+import type { Audience } from '../fleet/offers/rollout-audience.ts';
+import type { RolloutOutcome } from '../fleet/offers/rollout-start.ts';
 
 /** What a transport may know about the release and the artifact that it carries. */
 export interface ArtifactFacts {

@@ -1,5 +1,5 @@
 import { OtaError } from '../errors.ts';
-import type { Audience } from '../fleet/rollout-audience.ts';
+import type { Audience } from '../fleet/offers/rollout-audience.ts';
 import { maskSecrets } from '../secrets.ts';
 import { isSettings, mergeSettings, type Settings } from './channel.ts';
 import type { ArtifactFacts, Delivery, DeviceTarget, Targets, Transport } from './delivery.ts';

@@ -1,5 +1,5 @@
 import type { ErrorJson } from '../errors.ts';
-import { formatAudience } from '../fleet/audience-text.ts';
+import { formatAudience } from '../fleet/offers/audience-text.ts';
 import type { StartedRollout } from './delivery.ts';
 import type { DeployPlan, PlannedDelivery } from './deploy-plan.ts';
 

@@ -1,5 +1,5 @@
 import { OtaError } from '../errors.ts';
-import { formatAudience } from '../fleet/audience-text.ts';
+import { formatAudience } from '../fleet/offers/audience-text.ts';
 import { didYouMeanSuffix } from '../schema.ts';
 import type { Transport } from './delivery.ts';
 import type { DeployFacts, DeployRequest } from './deploy-plan.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { type Role, roles } from '../access.ts';
+import { type Role, roles } from '../access/access.ts';
 import type { Service } from '../service.ts';
 import type { EventFilter, LoggedEvent } from '../store/event-log.ts';
 import type { KeyRow } from '../store/tables.ts';

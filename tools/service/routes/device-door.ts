@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { CheckIn } from '../../core/fleet/check-in.ts';
-import type { Attempt } from '../../core/fleet/record.ts';
-import type { ReleaseFacts } from '../../core/fleet/release-facts.ts';
-import type { Snapshot } from '../catalog.ts';
-import { demandsLink } from '../download-url.ts';
-import { type IncomingReport, unknownDevice } from '../fleet.ts';
-import type { LinkQuery } from '../links.ts';
+import type { CheckIn } from '../../core/fleet/attempts/check-in.ts';
+import type { Attempt } from '../../core/fleet/attempts/record.ts';
+import type { ReleaseFacts } from '../../core/fleet/offers/release-facts.ts';
+import type { LinkQuery } from '../access/links.ts';
+import { type IncomingReport, unknownDevice } from '../devices/fleet.ts';
+import { demandsLink } from '../downloads/download-url.ts';
+import type { Snapshot } from '../releases/catalog.ts';
 import type { Service } from '../service.ts';
 import type { ReleaseRow } from '../store/tables.ts';
 import { id } from './schemas.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { unknownDevice } from '../fleet.ts';
+import { unknownDevice } from '../devices/fleet.ts';
 import type { Service } from '../service.ts';
 import type { TransitionRow } from '../store/tables.ts';
 import { flag, id, isoTime, keyed } from './schemas.ts';

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import { type DeviceAuthMode, deviceAuthModes } from '../device-auth.ts';
+import { type DeviceAuthMode, deviceAuthModes } from '../access/device-auth.ts';
+import { keysOf, parseModelKeys } from '../releases/signatures.ts';
 import type { Service } from '../service.ts';
-import { keysOf, parseModelKeys } from '../signatures.ts';
 import { parseList } from '../store/rows.ts';
 import type { ModelRow } from '../store/tables.ts';
 import { keyed } from './schemas.ts';

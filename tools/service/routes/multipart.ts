@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
-import type { TakenFile } from '../releases.ts';
+import { requireStorable } from '../http/texts.ts';
+import type { TakenFile } from '../releases/releases.ts';
 import type { Service } from '../service.ts';
-import { requireStorable } from '../texts.ts';
 
 /** A form with one file in it. */
 export interface UploadedForm {

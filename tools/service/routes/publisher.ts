@@ -5,14 +5,14 @@ import {
   formatAudience,
   longestAudienceText,
   parseAudience,
-} from '../../core/fleet/audience-text.ts';
-import type { Audience } from '../../core/fleet/rollout-audience.ts';
-import type { Actor } from '../access.ts';
-import { parseImageVersion } from '../inspect-upload.ts';
-import type { TakenFile } from '../releases.ts';
-import type { Rollouts } from '../rollouts.ts';
+} from '../../core/fleet/offers/audience-text.ts';
+import type { Audience } from '../../core/fleet/offers/rollout-audience.ts';
+import type { Actor } from '../access/access.ts';
+import { requireStorable } from '../http/texts.ts';
+import { parseImageVersion } from '../releases/inspect-upload.ts';
+import type { TakenFile } from '../releases/releases.ts';
+import type { Rollouts } from '../releases/rollouts.ts';
 import type { Service } from '../service.ts';
-import { requireStorable } from '../texts.ts';
 import { buildNumber, bytesBody, flag, id, keyed, version } from './schemas.ts';
 
 interface PublishQuery {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import type { AttemptState } from '../../core/fleet/attempt.ts';
-import { statusOfState } from '../../core/fleet/attempt.ts';
+import type { AttemptState } from '../../core/fleet/attempts/attempt.ts';
+import { statusOfState } from '../../core/fleet/attempts/attempt.ts';
 import type { Service } from '../service.ts';
 import type { AttemptEntry } from '../store/history-store.ts';
 import { parseList } from '../store/rows.ts';

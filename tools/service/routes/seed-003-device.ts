@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
-import { type ReportedStatus, reportedStatuses } from '../../core/fleet/attempt.ts';
-import type { Snapshot } from '../catalog.ts';
-import { downloadUrl } from '../download-url.ts';
-import type { LinkQuery } from '../links.ts';
+import { type ReportedStatus, reportedStatuses } from '../../core/fleet/attempts/attempt.ts';
+import type { LinkQuery } from '../access/links.ts';
+import { downloadUrl } from '../downloads/download-url.ts';
+import type { Snapshot } from '../releases/catalog.ts';
 import type { Service } from '../service.ts';
 import type { ReleaseRow } from '../store/tables.ts';
 import { createDeviceDoor, type DoorAnswer, linkQuery } from './device-door.ts';

@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify';
-import type { RolloutAct } from '../../core/fleet/rollout.ts';
-import { type Audience, withPercentage } from '../../core/fleet/rollout-audience.ts';
+import type { RolloutAct } from '../../core/fleet/offers/rollout.ts';
+import { type Audience, withPercentage } from '../../core/fleet/offers/rollout-audience.ts';
 import {
   fromTarget,
   type TargetFilter,
   type TargetType,
   targetTypes,
   toTarget,
-} from '../../core/fleet/rollout-target.ts';
+} from '../../core/fleet/offers/rollout-target.ts';
 import type { Service } from '../service.ts';
 import type { RolloutRow } from '../store/tables.ts';
 import { buildNumber, flag, id, isoTime, keyed, version } from './schemas.ts';

@@ -1,7 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
-import { type ReportedStatus, reportedStatuses, statusOfState } from '../../core/fleet/attempt.ts';
-import type { LinkQuery } from '../links.ts';
+import {
+  type ReportedStatus,
+  reportedStatuses,
+  statusOfState,
+} from '../../core/fleet/attempts/attempt.ts';
+import type { LinkQuery } from '../access/links.ts';
 import type { Service } from '../service.ts';
 import type { ReleaseRow } from '../store/tables.ts';
 import { createDeviceDoor, linkQuery } from './device-door.ts';

@@ -1,5 +1,9 @@
 import type { FastifyInstance } from 'fastify';
-import { type AttemptState, attemptStates, statusOfState } from '../../core/fleet/attempt.ts';
+import {
+  type AttemptState,
+  attemptStates,
+  statusOfState,
+} from '../../core/fleet/attempts/attempt.ts';
 import type { Service } from '../service.ts';
 import type { AttemptEntry } from '../store/history-store.ts';
 import { isoTime } from './schemas.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { NewReleaseFacts } from '../releases.ts';
+import type { NewReleaseFacts } from '../releases/releases.ts';
 import type { Service } from '../service.ts';
 import type { ReleaseChange, ReleaseRow } from '../store/tables.ts';
 import { buildNumber, flag, hash, id, isoTime, longText, rowId, version } from './schemas.ts';

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
-import type { Actor } from '../access.ts';
-import { parseBuild, parseImageVersion } from '../inspect-upload.ts';
-import { requireName } from '../names.ts';
-import type { NewReleaseFacts } from '../releases.ts';
+import type { Actor } from '../access/access.ts';
+import { parseBuild, parseImageVersion } from '../releases/inspect-upload.ts';
+import { requireName } from '../releases/names.ts';
+import type { NewReleaseFacts } from '../releases/releases.ts';
 import type { Service } from '../service.ts';
 import { type UploadedForm, withForm } from './multipart.ts';
 import { buildNumber, flag, formBody, id, longText, version } from './schemas.ts';

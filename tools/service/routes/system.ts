@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { renderDocsPage } from '../docs-page.ts';
+import { renderDocsPage } from '../http/docs-page.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Service } from '../service.ts';
 

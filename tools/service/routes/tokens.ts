@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { type Role, roles } from '../access.ts';
+import { type Role, roles } from '../access/access.ts';
 import type { Service } from '../service.ts';
 import type { TokenKind, TokenRow } from '../store/tables.ts';
 import type { TokenFilter } from '../store/token-store.ts';

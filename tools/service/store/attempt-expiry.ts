@@ -1,6 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { momentOf } from '../../core/fleet/moment.ts';
-import { moveAttempt } from '../../core/fleet/move.ts';
+import { momentOf } from '../../core/fleet/attempts/moment.ts';
+import { moveAttempt } from '../../core/fleet/attempts/move.ts';
 import type { Database } from './database.ts';
 import { writeAttempts, writeMoves } from './fleet-write.ts';
 import { toAttempt } from './rows.ts';

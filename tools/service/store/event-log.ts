@@ -1,5 +1,9 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { transitionsOf, type UpdateEvent, updateEvents } from '../../core/fleet/update-event.ts';
+import {
+  transitionsOf,
+  type UpdateEvent,
+  updateEvents,
+} from '../../core/fleet/attempts/update-event.ts';
 import type { EventRow, Tables } from './tables.ts';
 
 /** An act of an administrator, or an event of an update: that one follows from a transition and has no number. */

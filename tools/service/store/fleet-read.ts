@@ -1,5 +1,5 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely';
-import type { DeviceRecord } from '../../core/fleet/record.ts';
+import type { DeviceRecord } from '../../core/fleet/attempts/record.ts';
 import type { Database } from './database.ts';
 import { toDeviceRecord } from './rows.ts';
 import type { AttemptRow, DeviceRow, Tables } from './tables.ts';

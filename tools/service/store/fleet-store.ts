@@ -1,5 +1,9 @@
 import { sql, type Transaction } from 'kysely';
-import { type DeviceRecord, type FleetChange, isWorthWriting } from '../../core/fleet/record.ts';
+import {
+  type DeviceRecord,
+  type FleetChange,
+  isWorthWriting,
+} from '../../core/fleet/attempts/record.ts';
 import { expireAttempts } from './attempt-expiry.ts';
 import type { Database } from './database.ts';
 import { createFleetReader, type FleetRead } from './fleet-read.ts';

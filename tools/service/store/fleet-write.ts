@@ -1,5 +1,5 @@
 import { sql, type Transaction } from 'kysely';
-import type { Attempt, FleetChange, Move } from '../../core/fleet/record.ts';
+import type { Attempt, FleetChange, Move } from '../../core/fleet/attempts/record.ts';
 import type { Database } from './database.ts';
 import { assignments, columnList, type JsonColumns, jsonRows } from './json-rows.ts';
 import { fromAttempt, fromDeviceRecord } from './rows.ts';

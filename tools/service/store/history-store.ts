@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { AttemptState } from '../../core/fleet/attempt.ts';
+import type { AttemptState } from '../../core/fleet/attempts/attempt.ts';
 import { type EventFilter, type LoggedEvent, listEvents } from './event-log.ts';
 import type { AttemptRow, DeviceRow, EventRow, Tables, TransitionRow } from './tables.ts';
 

@@ -1,7 +1,7 @@
-import type { Attempt, DeviceRecord } from '../../core/fleet/record.ts';
-import type { ReleaseFacts } from '../../core/fleet/release-facts.ts';
-import type { Rollout, RolloutState } from '../../core/fleet/rollout.ts';
-import type { Audience } from '../../core/fleet/rollout-audience.ts';
+import type { Attempt, DeviceRecord } from '../../core/fleet/attempts/record.ts';
+import type { ReleaseFacts } from '../../core/fleet/offers/release-facts.ts';
+import type { Rollout, RolloutState } from '../../core/fleet/offers/rollout.ts';
+import type { Audience } from '../../core/fleet/offers/rollout-audience.ts';
 import type { AttemptRow, DeviceRow, NewAttempt, ReleaseRow, RolloutRow } from './tables.ts';
 
 /** A list of texts that the service wrote itself. */

@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { takenBackMs } from '../../core/fleet/moment.ts';
+import { takenBackMs } from '../../core/fleet/attempts/moment.ts';
 import type { Database } from './database.ts';
 import { type JsonColumns, jsonRows } from './json-rows.ts';
 import type { Tables } from './tables.ts';

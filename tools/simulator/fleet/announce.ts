@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
-import { parseAnnouncement } from '../../core/fleet/announcement.ts';
-import type { BrokerClient } from '../../transports/mqtt/client.ts';
+import { parseAnnouncement } from '../../core/fleet/commands/announcement.ts';
+import type { BrokerClient } from '../../transports/mqtt/connection/client.ts';
 import { type Offer, offerOf } from './source.ts';
 
 /** Listens for announcements of the channel mode `announce` (docs/fleet.md). */

@@ -1,5 +1,5 @@
-import { parseBroker } from '../../transports/mqtt/broker-url.ts';
-import { type BrokerClient, openClient } from '../../transports/mqtt/client.ts';
+import { parseBroker } from '../../transports/mqtt/connection/broker-url.ts';
+import { type BrokerClient, openClient } from '../../transports/mqtt/connection/client.ts';
 import { bySystem, type Sleep } from './sleep.ts';
 
 /** How the devices of a fleet reach their broker. */

@@ -1,5 +1,5 @@
-import { parseCommand } from '../../core/fleet/command.ts';
-import type { BrokerClient } from '../../transports/mqtt/client.ts';
+import { parseCommand } from '../../core/fleet/commands/command.ts';
+import type { BrokerClient } from '../../transports/mqtt/connection/client.ts';
 import { createDuty, type DutyOptions } from './duty.ts';
 import { createMachine, type MachineOptions } from './machine.ts';
 import { hasFault } from './profile.ts';

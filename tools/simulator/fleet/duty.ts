@@ -1,5 +1,5 @@
-import type { Command } from '../../core/fleet/command.ts';
-import type { BrokerClient } from '../../transports/mqtt/client.ts';
+import type { Command } from '../../core/fleet/commands/command.ts';
+import type { BrokerClient } from '../../transports/mqtt/connection/client.ts';
 import { DeviceError } from './device-error.ts';
 import type { Machine } from './machine.ts';
 import type { Reporter } from './report.ts';

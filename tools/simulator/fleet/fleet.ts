@@ -1,6 +1,6 @@
 import type { Agent } from 'undici';
 import type { PublicKey } from '../../core/signing/key.ts';
-import type { BrokerClient } from '../../transports/mqtt/client.ts';
+import type { BrokerClient } from '../../transports/mqtt/connection/client.ts';
 import { listenForAnnouncements } from './announce.ts';
 import { createConnector, type DeviceBroker } from './connect.ts';
 import { type DeviceOptions, startDevice, type VirtualDevice } from './device.ts';

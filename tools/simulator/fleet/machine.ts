@@ -1,4 +1,4 @@
-import type { BrokerClient } from '../../transports/mqtt/client.ts';
+import type { BrokerClient } from '../../transports/mqtt/connection/client.ts';
 import type { FleetProfile } from './profile.ts';
 import type { Sleep } from './sleep.ts';
 import { type BootImage, createSlots, type Slots } from './slots.ts';

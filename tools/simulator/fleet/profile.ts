@@ -1,6 +1,9 @@
 import profileSchema from '../../../schemas/fleet-profile.schema.json' with { type: 'json' };
 import { OtaError } from '../../core/errors.ts';
-import { parseTopicTemplate, type TopicTemplate } from '../../core/fleet/topic-template.ts';
+import {
+  parseTopicTemplate,
+  type TopicTemplate,
+} from '../../core/fleet/commands/topic-template.ts';
 import { defineSchema, formatProblem, type Problem } from '../../core/schema.ts';
 import { type PublicKey, parsePublicKey } from '../../core/signing/key.ts';
 

@@ -1,7 +1,7 @@
 import { pullTopics } from '../../core/chunks/pull.ts';
 import { createPullClient } from '../../core/chunks/pull-client.ts';
-import { parseTopicTemplate } from '../../core/fleet/topic-template.ts';
-import type { BrokerClient, IncomingMessage } from '../../transports/mqtt/client.ts';
+import { parseTopicTemplate } from '../../core/fleet/commands/topic-template.ts';
+import type { BrokerClient, IncomingMessage } from '../../transports/mqtt/connection/client.ts';
 import { DeviceError } from './device-error.ts';
 import type { Sleep } from './sleep.ts';
 import type { FirmwareSource } from './source.ts';

@@ -7,7 +7,7 @@ import {
   pushTopics,
 } from '../../core/chunks/push-messages.ts';
 import { createPushReceiver, type PushReceiver } from '../../core/chunks/push-receiver.ts';
-import type { BrokerClient } from '../../transports/mqtt/client.ts';
+import type { BrokerClient } from '../../transports/mqtt/connection/client.ts';
 import { DeviceError } from './device-error.ts';
 import type { Sleep } from './sleep.ts';
 import type { Offer } from './source.ts';

@@ -1,4 +1,4 @@
-import { type DeviceState, seedStatusCodes } from '../../core/fleet/status.ts';
+import { type DeviceState, seedStatusCodes } from '../../core/fleet/commands/status.ts';
 import { DeviceError } from './device-error.ts';
 import type { Machine } from './machine.ts';
 import { type Fault, type FleetProfile, hasFault } from './profile.ts';

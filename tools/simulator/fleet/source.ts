@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { parseVersionFile, type VersionFile } from '../../core/fleet/version-file.ts';
+import { parseVersionFile, type VersionFile } from '../../core/publishing/version-file.ts';
 import { compareVersions } from '../../core/version.ts';
 import { DeviceError } from './device-error.ts';
 import type { ExpectedImage, ImageSlot } from './update-slot.ts';

@@ -1,4 +1,4 @@
-import type { Audience } from '../../core/fleet/rollout-audience.ts';
+import type { Audience } from '../../core/fleet/offers/rollout-audience.ts';
 import type { ArtifactFacts } from '../../core/release/delivery.ts';
 import { templateVariables } from '../../core/release/template.ts';
 import { maskUrlCredentials } from '../../core/secrets.ts';

@@ -1,8 +1,8 @@
 import { displayText } from '../../core/display-text.ts';
 import { OtaError } from '../../core/errors.ts';
-import { formatAudience } from '../../core/fleet/audience-text.ts';
-import type { Audience } from '../../core/fleet/rollout-audience.ts';
-import { type RolloutOutcome, rolloutOutcomes } from '../../core/fleet/rollout-start.ts';
+import { formatAudience } from '../../core/fleet/offers/audience-text.ts';
+import type { Audience } from '../../core/fleet/offers/rollout-audience.ts';
+import { type RolloutOutcome, rolloutOutcomes } from '../../core/fleet/offers/rollout-start.ts';
 import { DeliveryFailure, type StartedRollout } from '../../core/release/delivery.ts';
 import type { HttpsPlan } from './plan.ts';
 

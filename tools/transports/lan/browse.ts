@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FoundRecord } from '../../core/fleet/discovery.ts';
+import type { FoundRecord } from '../../core/lan/discovery.ts';
 import { keepAsking, type MdnsOptions, type MdnsQuestion, openMdns } from './mdns.ts';
 
 export interface BrowseOptions extends MdnsOptions {

@@ -1,16 +1,16 @@
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readStatusEvent } from '../../core/fleet/status-event.ts';
-import type { SeenStatus } from '../../core/fleet/wait.ts';
-import { createWaitList, type WaitList } from '../../core/fleet/wait-list.ts';
+import { readStatusEvent } from '../../core/fleet/commands/status-event.ts';
+import type { SeenStatus } from '../../core/fleet/commands/wait.ts';
+import { createWaitList, type WaitList } from '../../core/fleet/commands/wait-list.ts';
 import {
   type ArtifactFacts,
   DeliveryFailure,
   type Receipt,
   type SendContext,
 } from '../../core/release/delivery.ts';
-import type { BrokerClient } from './client.ts';
-import { noAnswer } from './client-failure.ts';
+import type { BrokerClient } from './connection/client.ts';
+import { noAnswer } from './connection/client-failure.ts';
 import { announcementMessage, descriptionMessage } from './messages.ts';
 import type { FollowedDevices } from './mode.ts';
 import type { MqttPlan } from './plan.ts';

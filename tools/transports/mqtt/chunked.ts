@@ -7,7 +7,7 @@ import {
   type Receipt,
   type SendContext,
 } from '../../core/release/delivery.ts';
-import type { BrokerClient } from './client.ts';
+import type { BrokerClient } from './connection/client.ts';
 import type { ChunkedMode } from './mode.ts';
 import type { MqttPlan } from './plan.ts';
 import { openPlannedClient } from './planned-client.ts';

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { buildAnnouncement } from '../../core/fleet/announcement.ts';
+import { buildAnnouncement } from '../../core/fleet/commands/announcement.ts';
 import type { ArtifactFacts, Payload } from '../../core/release/delivery.ts';
 import type { MqttPlan } from './plan.ts';
 import type { Message } from './publish.ts';

@@ -1,5 +1,8 @@
 import { OtaError } from '../../core/errors.ts';
-import { parseTopicTemplate, type TopicTemplate } from '../../core/fleet/topic-template.ts';
+import {
+  parseTopicTemplate,
+  type TopicTemplate,
+} from '../../core/fleet/commands/topic-template.ts';
 import type { ArtifactFacts } from '../../core/release/delivery.ts';
 import { expandTemplate, templateVariables } from '../../core/release/template.ts';
 import type { ChannelCheck } from '../channel-check.ts';

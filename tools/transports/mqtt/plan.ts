@@ -4,9 +4,9 @@ import { templateVariables } from '../../core/release/template.ts';
 import { maskSecrets } from '../../core/secrets.ts';
 import { createChannelCheck } from '../channel-check.ts';
 import { checkTlsSettings, showTlsSettings, type TlsSettings } from '../tls-files.ts';
-import { type Broker, parseBroker, showBroker } from './broker-url.ts';
+import { type Broker, parseBroker, showBroker } from './connection/broker-url.ts';
+import { maximumRemainingLength } from './connection/publish-packet.ts';
 import { type MqttMode, planMode, showMode } from './mode.ts';
-import { maximumRemainingLength } from './publish-packet.ts';
 import { expandTopic } from './topic.ts';
 
 /** The `mqtt` block of a manifest, as its schema has it. */

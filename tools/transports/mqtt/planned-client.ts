@@ -1,6 +1,6 @@
 import type { SendContext } from '../../core/release/delivery.ts';
 import { readTlsFiles } from '../tls-files.ts';
-import { type BrokerClient, openClient } from './client.ts';
+import { type BrokerClient, openClient } from './connection/client.ts';
 import type { MqttPlan } from './plan.ts';
 import { randomSuffix } from './send.ts';
 

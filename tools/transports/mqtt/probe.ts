@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { DeliveryFailure } from '../../core/release/delivery.ts';
 import { startDeadline } from '../deadline.ts';
-import { type Broker, peerOf } from './broker-url.ts';
-import type { ClientSettings } from './client.ts';
-import { prepareConnection } from './connection.ts';
-import { openSession } from './session.ts';
+import { type Broker, peerOf } from './connection/broker-url.ts';
+import type { ClientSettings } from './connection/client.ts';
+import { prepareConnection } from './connection/connection.ts';
+import { openSession } from './connection/session.ts';
 
 export interface ProbeOptions extends Omit<ClientSettings, 'protocolVersion' | 'sessionSeconds'> {
   readonly topic: string;

@@ -3,10 +3,10 @@ import type { IPublishPacket } from 'mqtt-packet';
 import { DeliveryFailure } from '../../core/release/delivery.ts';
 import type { Deadline } from '../deadline.ts';
 import { slicesOf } from '../slices.ts';
-import { loadCodec } from './codec.ts';
-import { type Link, unexpectedPacket } from './link.ts';
-import { createPublishHead, type PublishHead } from './publish-packet.ts';
-import { reason, refusal } from './reasons.ts';
+import { loadCodec } from './connection/codec.ts';
+import { type Link, unexpectedPacket } from './connection/link.ts';
+import { createPublishHead, type PublishHead } from './connection/publish-packet.ts';
+import { reason, refusal } from './connection/reasons.ts';
 
 export interface Message {
   readonly topic: string;

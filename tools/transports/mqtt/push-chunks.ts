@@ -7,7 +7,7 @@ import {
   pushTopics,
 } from '../../core/chunks/push-messages.ts';
 import { createPushPublisher, type PushPublisher } from '../../core/chunks/push-publisher.ts';
-import type { BrokerClient } from './client.ts';
+import type { BrokerClient } from './connection/client.ts';
 import { announceTransfer, askFirst } from './push-resume.ts';
 
 export interface PushOptions {

@@ -5,7 +5,7 @@ import {
   pushTopics,
 } from '../../core/chunks/push-messages.ts';
 import type { PushPublisher } from '../../core/chunks/push-publisher.ts';
-import type { BrokerClient } from './client.ts';
+import type { BrokerClient } from './connection/client.ts';
 
 export interface ResumeOptions {
   readonly client: BrokerClient;

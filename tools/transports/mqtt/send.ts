@@ -7,12 +7,12 @@ import {
 } from '../../core/release/delivery.ts';
 import { type Deadline, startDeadline } from '../deadline.ts';
 import { readTlsFiles } from '../tls-files.ts';
-import { peerOf } from './broker-url.ts';
-import { prepareConnection } from './connection.ts';
+import { peerOf } from './connection/broker-url.ts';
+import { prepareConnection } from './connection/connection.ts';
+import { type MqttSession, openSession } from './connection/session.ts';
 import { announcementMessage, descriptionMessage, firmwareMessage } from './messages.ts';
 import type { MqttPlan } from './plan.ts';
 import type { Message } from './publish.ts';
-import { type MqttSession, openSession } from './session.ts';
 
 /** One attempt: connects, publishes the firmware and its description, takes leave. */
 export async function sendOverMqtt(

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelledError } from '../../core/errors.ts';
-import type { BrokerClient } from './client.ts';
+import type { BrokerClient } from './connection/client.ts';
 
 /** A message that a broker may keep (retain). */
 export interface StandingMessage {

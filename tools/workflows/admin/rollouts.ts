@@ -1,6 +1,6 @@
 import { OtaError } from '../../core/errors.ts';
-import { parseAudience } from '../../core/fleet/audience-text.ts';
-import { targetTypes, toTarget } from '../../core/fleet/rollout-target.ts';
+import { parseAudience } from '../../core/fleet/offers/audience-text.ts';
+import { targetTypes, toTarget } from '../../core/fleet/offers/rollout-target.ts';
 import { type AdminAct, type AdminArgs, segment } from './act.ts';
 
 const rollout = (args: AdminArgs): string => `/api/admin/rollout/${segment(args.name)}`;

@@ -1,0 +1,155 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { OtaError } from '../../core/errors.ts';
+import { createArtifactSender } from '../artifacts/artifact-sender.ts';
+import type { ArtifactStore, ByteRange, OpenArtifact } from '../artifacts/artifact-store.ts';
+import type { ReleaseRow } from '../store/tables.ts';
+
+/** Sends files; what is asked for often is kept in memory, within a bound. */
+export interface Downloads {
+  send(request: FastifyRequest, reply: FastifyReply, release: ReleaseRow): Promise<unknown>;
+}
+
+/** @param cacheBytes bound of the memory for hot files; 0 reads everything from the store */
+export function createDownloads(artifacts: ArtifactStore, cacheBytes: number): Downloads {
+  const hot = createHotFiles(artifacts, cacheBytes);
+  const sendArtifact = createArtifactSender();
+  async function openSource(method: string, { sha256, size }: ReleaseRow) {
+    if (method !== 'HEAD') return (await hot.get(sha256, size)) ?? artifacts.open(sha256);
+    if (!(await artifacts.has(sha256))) await artifacts.open(sha256);
+    return 'none';
+  }
+
+  /** Past Fastify, which does not say when the system has taken a chunk. */
+  async function sendFrom(
+    artifact: OpenArtifact,
+    part: ByteRange,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
+    reply.hijack();
+    const { raw } = reply;
+    raw.writeHead(reply.statusCode, reply.getHeaders() as OutgoingHttpHeaders);
+    await sendArtifact(artifact, part, raw).catch((error: unknown) => {
+      request.log.error({ err: error }, 'a download broke off');
+      raw.destroy(); // the receiver sees that bytes are missing
+    });
+  }
+
+  return {
+    async send(request, reply, release) {
+      const etag = `"${release.sha256}"`;
+      if (isKnownTo(request.headers['if-none-match'], etag))
+        return reply.headers(headersOf(release, etag)).code(304).send();
+      const range = chooseRange(request, release.size, etag);
+      if (range === 'unsatisfiable') {
+        reply.header('content-range', `bytes */${release.size}`);
+        throw new OtaError('range-invalid', `${request.headers.range} lies outside the file`, {
+          hint: `The file has ${release.size} bytes.`,
+        });
+      }
+      const part = range ?? { start: 0, end: release.size - 1 };
+      // The bytes first: what fails is answered without the headers of a file that nobody gets.
+      const source = await openSource(request.method, release);
+      reply.headers(headersOf(release, etag));
+      reply.header('content-length', part.end - part.start + 1);
+      if (range !== undefined)
+        reply.code(206).header('content-range', `bytes ${part.start}-${part.end}/${release.size}`);
+      // An empty stream: Fastify would set the length of an empty text.
+      if (source === 'none') return reply.send(Readable.from([]));
+      if (Buffer.isBuffer(source)) return reply.send(source.subarray(part.start, part.end + 1));
+      await sendFrom(source, part, request, reply);
+      return reply;
+    },
+  };
+}
+
+/** The checksums of both seeds, RFC 9530, and MD5 for devices that know nothing else. */
+function headersOf(release: ReleaseRow, etag: string): Record<string, string> {
+  const name = `${release.model}_${release.version}.bin`.replaceAll(/[^\w.+-]/g, '_');
+  return {
+    'content-type': 'application/octet-stream',
+    'content-disposition': `attachment; filename="${name}"`,
+    'accept-ranges': 'bytes',
+    etag,
+    // Proxies that compress take the Content-Length away, which updaters need.
+    'cache-control': 'private, max-age=3600, no-transform',
+    'x-firmware-version': headerText(release.version),
+    'x-firmware-build': String(release.build),
+    'x-firmware-hash': release.sha256,
+    'x-checksum-sha256': release.sha256,
+    'x-md5': release.md5,
+    // The digest of the whole file, whatever part is sent (RFC 9530 §3).
+    'repr-digest': `sha-256=:${Buffer.from(release.sha256, 'hex').toString('base64')}:`,
+    ...(release.signature === null ? {} : { 'x-firmware-signature': release.signature }),
+  };
+}
+
+function headerText(text: string): string {
+  return encodeURIComponent(text).replaceAll('%2B', '+');
+}
+
+/** RFC 9110 §13.1.2 */
+function isKnownTo(header: string | undefined, etag: string): boolean {
+  return (header ?? '').split(',').some((part) => part.trim() === etag);
+}
+
+/**
+ * RFC 9110 §14.2: one range; several, or units that we do not know, are ignored and the whole file is sent.
+ */
+export function chooseRange(
+  request: Pick<FastifyRequest, 'headers' | 'method'>,
+  size: number,
+  etag: string,
+): ByteRange | 'unsatisfiable' | undefined {
+  const { range } = request.headers;
+  const condition = request.headers['if-range'];
+  // A part of another file would be glued to this one (RFC 9110 §13.1.5).
+  if (range === undefined || (condition !== undefined && condition !== etag)) return;
+  const [, first = '', last = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(range.trim()) ?? [];
+  if (first === '' && last === '') return;
+  if (first === '') {
+    const length = Math.min(Number(last), size);
+    return length === 0 ? 'unsatisfiable' : { start: size - length, end: size - 1 };
+  }
+  const start = Number(first);
+  const end = last === '' ? size - 1 : Math.min(Number(last), size - 1);
+  if (last !== '' && Number(last) < start) return;
+  return start >= size ? 'unsatisfiable' : { start, end };
+}
+
+interface HotFiles {
+  get(sha256: string, sizeBytes: number): Promise<Buffer | undefined>;
+}
+
+/** Least recently used goes first. One file takes a quarter of the memory at most. */
+function createHotFiles(artifacts: ArtifactStore, boundBytes: number): HotFiles {
+  const files = new Map<string, Promise<Buffer>>();
+  const sizes = new Map<string, number>();
+  let total = 0;
+  function drop(sha256: string): void {
+    files.delete(sha256);
+    total -= sizes.get(sha256) ?? 0;
+    sizes.delete(sha256);
+  }
+  return {
+    async get(sha256, sizeBytes) {
+      if (sizeBytes > boundBytes / 4) return;
+      let file = files.get(sha256);
+      if (file === undefined) {
+        file = artifacts.bytes(sha256);
+        file.catch(() => drop(sha256));
+        total += sizeBytes;
+        sizes.set(sha256, sizeBytes);
+      }
+      files.delete(sha256);
+      files.set(sha256, file);
+      for (const oldest of files.keys()) {
+        if (total <= boundBytes) break;
+        drop(oldest);
+      }
+      return file;
+    },
+  };
+}
