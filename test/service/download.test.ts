@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
-import { chooseRange } from '../../tools/service/downloads/download.ts';
+import { chooseRange } from '../../tools/service/downloads/range.ts';
 import { adminKey, startService } from '../support/service.ts';
 
 const bytes = Buffer.from(

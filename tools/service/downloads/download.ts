@@ -5,6 +5,8 @@ import { OtaError } from '../../core/errors.ts';
 import { createArtifactSender } from '../artifacts/artifact-sender.ts';
 import type { ArtifactStore, ByteRange, OpenArtifact } from '../artifacts/artifact-store.ts';
 import type { ReleaseRow } from '../store/tables.ts';
+import { createHotFiles } from './hot-files.ts';
+import { chooseRange } from './range.ts';
 
 /** Sends files; what is asked for often is kept in memory, within a bound. */
 export interface Downloads {
@@ -93,63 +95,4 @@ function headerText(text: string): string {
 /** RFC 9110 §13.1.2 */
 function isKnownTo(header: string | undefined, etag: string): boolean {
   return (header ?? '').split(',').some((part) => part.trim() === etag);
-}
-
-/**
- * RFC 9110 §14.2: one range; several, or units that we do not know, are ignored and the whole file is sent.
- */
-export function chooseRange(
-  request: Pick<FastifyRequest, 'headers' | 'method'>,
-  size: number,
-  etag: string,
-): ByteRange | 'unsatisfiable' | undefined {
-  const { range } = request.headers;
-  const condition = request.headers['if-range'];
-  // A part of another file would be glued to this one (RFC 9110 §13.1.5).
-  if (range === undefined || (condition !== undefined && condition !== etag)) return;
-  const [, first = '', last = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(range.trim()) ?? [];
-  if (first === '' && last === '') return;
-  if (first === '') {
-    const length = Math.min(Number(last), size);
-    return length === 0 ? 'unsatisfiable' : { start: size - length, end: size - 1 };
-  }
-  const start = Number(first);
-  const end = last === '' ? size - 1 : Math.min(Number(last), size - 1);
-  if (last !== '' && Number(last) < start) return;
-  return start >= size ? 'unsatisfiable' : { start, end };
-}
-
-interface HotFiles {
-  get(sha256: string, sizeBytes: number): Promise<Buffer | undefined>;
-}
-
-/** Least recently used goes first. One file takes a quarter of the memory at most. */
-function createHotFiles(artifacts: ArtifactStore, boundBytes: number): HotFiles {
-  const files = new Map<string, Promise<Buffer>>();
-  const sizes = new Map<string, number>();
-  let total = 0;
-  function drop(sha256: string): void {
-    files.delete(sha256);
-    total -= sizes.get(sha256) ?? 0;
-    sizes.delete(sha256);
-  }
-  return {
-    async get(sha256, sizeBytes) {
-      if (sizeBytes > boundBytes / 4) return;
-      let file = files.get(sha256);
-      if (file === undefined) {
-        file = artifacts.bytes(sha256);
-        file.catch(() => drop(sha256));
-        total += sizeBytes;
-        sizes.set(sha256, sizeBytes);
-      }
-      files.delete(sha256);
-      files.set(sha256, file);
-      for (const oldest of files.keys()) {
-        if (total <= boundBytes) break;
-        drop(oldest);
-      }
-      return file;
-    },
-  };
 }
