@@ -67,8 +67,16 @@ describe.each([
       String(bytes.length),
       0,
     ]);
-    const known = await get(url, { 'if-none-match': head.header('etag') ?? '' });
-    expect(known.status).toBe(304);
+    const part = await get(url, { range: 'bytes=0-9' }, 'HEAD');
+    expect([part.status, part.header('content-length')]).toEqual([200, String(bytes.length)]);
+  });
+
+  it('is not sent again to one who has it', async () => {
+    const url = await start();
+    const etag = (await get(url, {}, 'HEAD')).header('etag') ?? '';
+    for (const known of [etag, `"other", ${etag}`, `W/${etag}`, '*'])
+      expect((await get(url, { 'if-none-match': known })).status).toBe(304);
+    expect((await get(url, { 'if-none-match': '"other"' })).status).toBe(200);
   });
 });
 

@@ -92,7 +92,8 @@ function headerText(text: string): string {
   return encodeURIComponent(text).replaceAll('%2B', '+');
 }
 
-/** RFC 9110 §13.1.2 */
+/** RFC 9110 §13.1.2: any of the list, also where a proxy has made it a weak one. */
 function isKnownTo(header: string | undefined, etag: string): boolean {
-  return (header ?? '').split(',').some((part) => part.trim() === etag);
+  const tags = (header ?? '').split(',').map((part) => part.trim().replace(/^W\//, ''));
+  return tags.includes(etag) || header?.trim() === '*';
 }

@@ -2,17 +2,17 @@ import type { FastifyRequest } from 'fastify';
 import type { ByteRange } from '../artifacts/artifact-store.ts';
 
 /**
- * RFC 9110 §14.2: one range; several, or units that we do not know, are ignored and the whole file is sent.
+ * RFC 9110 §14.2: one range of a GET; several, or units that we do not know, are ignored and the whole file is sent.
  */
 export function chooseRange(
-  request: Pick<FastifyRequest, 'headers' | 'method'>,
+  { headers, method }: Pick<FastifyRequest, 'headers' | 'method'>,
   size: number,
   etag: string,
 ): ByteRange | 'unsatisfiable' | undefined {
-  const { range } = request.headers;
-  const condition = request.headers['if-range'];
+  const { range, 'if-range': condition } = headers;
+  if (method !== 'GET' || range === undefined) return;
   // A part of another file would be glued to this one (RFC 9110 §13.1.5).
-  if (range === undefined || (condition !== undefined && condition !== etag)) return;
+  if (condition !== undefined && condition !== etag) return;
   const [, first = '', last = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(range.trim()) ?? [];
   if (first === '' && last === '') return;
   if (first === '') {
