@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { buildImage } from '../../tools/core/image/building/build-image.ts';
-import { startService } from '../support/service.ts';
+import { adminKey, startService } from '../support/service.ts';
 
 const image = (version: string, seed = 1): Uint8Array =>
   buildImage({ chip: 'esp32', project: 'app', version, seed });
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** By the publisher's door: version and build are those of the image. */
+async function publish(url: string, model: string, bytes: Uint8Array): Promise<void> {
+  const headers = { 'x-api-key': adminKey, 'content-type': 'application/octet-stream' };
+  const body = bytes as Uint8Array<ArrayBuffer>;
+  const target = `${url}/api/v1/firmware?model=${model}`;
+  expect((await fetch(target, { method: 'PUT', headers, body })).status).toBe(201);
+}
 
 describe('the face of seed 003', () => {
   it('takes a release from upload to confirmation', async () => {
@@ -177,6 +185,28 @@ describe('the face of seed 003', () => {
         },
       },
     ]);
+  });
+
+  it('gives the build that it offers, whatever other builds of the version there are', async () => {
+    const service = await startService();
+    const builds = [image('1.1.0+1'), image('1.1.0+2')] as const;
+    for (const bytes of builds) await publish(service.url, 'esp32', bytes);
+    await service.rollout('first', '1.1.0', { build_number: 1 });
+    const offer = await service.check('d1', '1.0.0');
+    const file = await fetch(`${service.url}${offer.download_url}`);
+    const got = Buffer.from(await file.arrayBuffer());
+    expect([offer.checksum_sha256, sha256(got)]).toEqual([sha256(builds[0]), sha256(builds[0])]);
+  });
+
+  it('goes on giving the bytes of an address when the version is published for another model', async () => {
+    const service = await startService();
+    const bytes = image('1.1.0');
+    await publish(service.url, 'esp32', bytes);
+    await service.rollout('all', '1.1.0');
+    const offer = await service.check('d1', '1.0.0');
+    await publish(service.url, 'other', image('1.1.0', 2));
+    const file = await fetch(`${service.url}${offer.download_url}`);
+    expect(sha256(Buffer.from(await file.arrayBuffer()))).toBe(sha256(bytes));
   });
 
   it('lets the same version stand for two models', async () => {

@@ -2,10 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../../core/errors.ts';
 import { type ReportedStatus, reportedStatuses } from '../../core/fleet/attempts/attempt.ts';
 import type { LinkQuery } from '../access/links.ts';
-import { downloadUrl } from '../downloads/download-url.ts';
-import type { Snapshot } from '../releases/catalog.ts';
+import { type DownloadChoice, downloadUrl, findDownload } from '../downloads/download-url.ts';
 import type { Service } from '../service.ts';
-import type { ReleaseRow } from '../store/tables.ts';
 import { createDeviceDoor, type DoorAnswer, linkQuery } from './device-door.ts';
 import { buildNumber, chipName, deviceId, hash, id, nullable, version } from './schemas.ts';
 
@@ -26,9 +24,7 @@ interface StatusBody {
   progress_percent?: number | null;
 }
 
-interface DownloadQuery extends LinkQuery {
-  device_model?: string;
-}
+interface DownloadQuery extends LinkQuery, DownloadChoice {}
 
 /** The endpoints that devices of seed 003 use. */
 export function seed003DeviceRoutes(app: FastifyInstance, { service }: { service: Service }): void {
@@ -74,11 +70,12 @@ export function seed003DeviceRoutes(app: FastifyInstance, { service }: { service
     '/api/firmware/download/:version',
     { schema: downloadSchema, config: { seed: true } },
     async (request, reply) => {
-      const release = findDownload(
-        service.catalog.current(),
-        request.params.version,
-        request.query,
-      );
+      const { params, query } = request;
+      const release = findDownload(service.catalog.current(), params.version, query);
+      if (release === undefined)
+        throw new OtaError('release-unknown', 'Firmware version not found', {
+          hint: `There is no active release ${params.version} of that model and build.`,
+        });
       return door.download(request, reply, release);
     },
   );
@@ -118,23 +115,6 @@ const nothing = {
   checksum_md5: null,
   signature: null,
 };
-
-function findDownload(
-  catalog: Snapshot,
-  wanted: string,
-  { device_model: model, device_id: device }: DownloadQuery,
-): ReleaseRow {
-  const found = catalog.releases
-    .filter(
-      (row) =>
-        row.version === wanted && row.active === 1 && (model === undefined || row.model === model),
-    )
-    .sort((a, b) => b.build - a.build || b.id - a.id)[0];
-  if (found !== undefined) return found;
-  throw new OtaError('release-unknown', 'Firmware version not found', {
-    hint: `No active release ${wanted}${device === undefined ? '' : ` for device ${device}`}.`,
-  });
-}
 
 const checkSchema = {
   tags: ['devices'],
@@ -193,6 +173,6 @@ const downloadSchema = {
   params: { type: 'object', properties: { version } },
   querystring: {
     type: 'object',
-    properties: { device_model: id, ...linkQuery },
+    properties: { device_model: id, build_number: buildNumber, ...linkQuery },
   },
 } as const;
