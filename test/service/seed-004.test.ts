@@ -114,6 +114,21 @@ describe('the face of seed 004', () => {
     expect((await register({})).status).toBe(409);
   });
 
+  it('refuses what a query says twice', async () => {
+    const service = await startService();
+    const form = new FormData();
+    form.append('file', new Blob([image('1.1.0') as Uint8Array<ArrayBuffer>]), 'firmware.bin');
+    for (const twice of ['device_type', 'signature', 'description']) {
+      const query = `device_type=tab5&version=1.1.0&register=true&${twice}=a&${twice}=b`;
+      const answer = await fetch(`${service.url}/api/ota/admin/upload?${query}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${adminKey}` },
+        body: form,
+      });
+      expect([twice, answer.status]).toEqual([twice, 422]);
+    }
+  });
+
   it('refuses an image that says another version', async () => {
     const service = await startService();
     const fields = { device_type: 'tab5', version: '1.2.0' };

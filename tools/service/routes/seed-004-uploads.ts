@@ -18,7 +18,9 @@ export function seed004UploadRoutes(app: FastifyInstance, { service }: { service
   app.post<{ Querystring: Given }>(
     '/upload',
     {
-      schema: schemaOf('Upload a file (form); with register=true it becomes a release'),
+      schema: schemaOf('Upload a file (form); with register=true it becomes a release', {
+        querystring: oneTextEach,
+      }),
       config: { seed: true, file: formBody(formFields) },
     },
     async (request) => {
@@ -103,3 +105,11 @@ const formFields = {
   release_notes: longText,
   signature: { type: 'string' },
 };
+
+/** The same in the query; what is given twice is a list. */
+const oneTextEach = {
+  type: 'object',
+  properties: Object.fromEntries(
+    Object.keys(formFields).map((name) => [name, { type: 'string' }] as const),
+  ),
+} as const;
