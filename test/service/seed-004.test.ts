@@ -178,6 +178,21 @@ describe('the face of seed 004', () => {
     expect((await check(service, '1.9.0')).body.version).toBe('1.10.0');
   });
 
+  it('refuses a floor that would hold nobody back', async () => {
+    const service = await startService();
+    for (const floor of ['1.2', 'banana', '']) {
+      const refused = await publish(service, '1.1.0', { min_current_version: floor });
+      expect([floor, refused.status]).toEqual([floor, 422]);
+    }
+    await publish(service, '1.1.0');
+    const change = (floor: string | null) =>
+      service.call('PATCH', '/api/ota/admin/firmware/1', { min_current_version: floor });
+    expect(await change('1.x')).toMatchObject({ status: 422, body: { code: 'version-invalid' } });
+    expect((await change('v1.0.5')).body).toMatchObject({ min_current_version: 'v1.0.5' });
+    expect((await check(service, '1.0.0')).body).toMatchObject({ reason: 'below-min-version' });
+    expect((await change(null)).body).toMatchObject({ min_current_version: null });
+  });
+
   it('signs download addresses when there is a secret', async () => {
     const service = await startService({ settings: { downloadSecret: 'dl' } });
     await publish(service, '1.1.0');

@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts';
 import type { ReleaseChange, ReleaseRow } from '../store/tables.ts';
 import type { Catalog, Snapshot } from './catalog.ts';
 import { type ImageFacts, inspectUpload, parseImageVersion } from './inspect-upload.ts';
-import { requireName } from './names.ts';
+import { requireFloor, requireName } from './names.ts';
 import { requireSigned } from './signatures.ts';
 
 /** A file that was taken in and looked at. It is gone unless it is kept: as a release, or for its registration. */
@@ -41,7 +41,8 @@ export interface Releases {
   take(source: Readable): Promise<TakenFile>;
   /**
    * @returns `created: false` when exactly this release is there already
-   * @throws OtaError `release-exists`, `upload-mismatch`, `name-invalid`, `signature-missing`, `signature-invalid`
+   * @throws OtaError `release-exists`, `upload-mismatch`, `name-invalid`, `version-invalid`, `signature-missing`,
+   *   `signature-invalid`
    */
   register(
     facts: NewReleaseFacts,
@@ -54,7 +55,7 @@ export interface Releases {
    * @throws OtaError `release-exists` also when exactly this release is there already
    */
   registerNew(facts: NewReleaseFacts, file: TakenFile, actor: Actor): Promise<ReleaseRow>;
-  /** @throws OtaError `release-unknown` */
+  /** @throws OtaError `release-unknown`, `version-invalid` */
   change(id: number, change: ReleaseChange, actor: Actor): Promise<ReleaseRow>;
   /** @throws OtaError `release-unknown` */
   get(id: number): ReleaseRow;
@@ -96,6 +97,11 @@ export function createReleases(options: ReleasesOptions): Releases {
     }
     return { release, created: true };
   };
+  function get(id: number): ReleaseRow {
+    const row = catalog.current().releaseRow(id);
+    if (row === undefined) throw unknownRelease(id);
+    return row;
+  }
   return {
     async take(source) {
       const received = await artifacts.receive(source, options.maxUploadBytes);
@@ -113,6 +119,7 @@ export function createReleases(options: ReleasesOptions): Releases {
       return release;
     },
     async change(id, change, actor) {
+      requireFloor(change.min_version, get(id).version);
       const row = await store.catalog.changeRelease(
         id,
         { ...change, updated_at: now() },
@@ -123,11 +130,7 @@ export function createReleases(options: ReleasesOptions): Releases {
       await catalog.reload();
       return row;
     },
-    get(id) {
-      const row = catalog.current().releaseRow(id);
-      if (row === undefined) throw unknownRelease(id);
-      return row;
-    },
+    get,
   };
 }
 
@@ -170,6 +173,7 @@ function requireNames(facts: NewReleaseFacts): void {
   requireName('device model', facts.model);
   requireName('version', facts.version);
   requireName('file name', facts.filename);
+  requireFloor(facts.minVersion, facts.version);
 }
 
 /**

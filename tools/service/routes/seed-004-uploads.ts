@@ -86,7 +86,8 @@ function oneStep(
     filename: known.filename,
     binaryPath: known.path,
     stable: given.is_stable === 'true',
-    minVersion: given.min_current_version,
+    // Forms send empty fields, too.
+    minVersion: given.min_current_version || undefined,
     description: given.description,
     releaseNotes: given.release_notes,
     signature: given.signature,
