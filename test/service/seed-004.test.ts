@@ -114,6 +114,23 @@ describe('the face of seed 004', () => {
     expect((await register({})).status).toBe(409);
   });
 
+  it('takes no report about a release of another model, and the attempt goes on', async () => {
+    const service = await startService();
+    await publish(service, '1.1.0');
+    const other = { device_type: 'other', version: '1.1.0', register: 'true' };
+    expect((await uploadForm(service, other, image('1.1.0'))).body).toMatchObject({ id: 2 });
+    await check(service, '1.0.0');
+    const report = (firmware_id: number) =>
+      service.call(
+        'POST',
+        '/api/ota/status',
+        { device_id: 123, firmware_id, status: 'downloading' },
+        {},
+      );
+    expect(await report(2)).toMatchObject({ status: 404, body: { code: 'release-unknown' } });
+    expect(await report(1)).toMatchObject({ status: 200, body: { log_id: 1 } });
+  });
+
   it('refuses what a query says twice', async () => {
     const service = await startService();
     const form = new FormData();

@@ -200,8 +200,11 @@ function findRelease(
 ): ReleaseFacts {
   if ('id' in wanted) {
     const release = catalog.release(wanted.id);
-    if (release !== undefined) return release;
-    throw unknownRelease(`number ${wanted.id}`);
+    // What is under way may be of the model that the device was taken for before.
+    const isUnderWay = record.attempt?.releaseId === wanted.id;
+    if (release !== undefined && (isUnderWay || release.model === record.device.model))
+      return release;
+    throw unknownRelease(`number ${wanted.id} for model ${record.device.model}`);
   }
   const candidates = catalog
     .releasesOf(record.device.model)
