@@ -111,7 +111,7 @@ export async function createService({
   const deadlines = createDeadlines({ store: store.fleet, now, elapsed });
   const round = setInterval(() => {
     void deadlines.round().catch(() => undefined);
-    void catalog.reload().catch(() => undefined);
+    void catalog.refresh().catch(() => undefined);
     void tokens.sweep().catch(() => undefined);
   }, roundMs);
   round.unref();

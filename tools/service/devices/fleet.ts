@@ -153,7 +153,7 @@ export function createFleet(store: Store, catalog: Catalog, now: () => number): 
       } catch (error) {
         // Another node may have published the release a moment ago.
         const isNew = error instanceof OtaError && error.code === 'release-unknown';
-        if (!isNew || (await catalog.reload()).state === state) throw error;
+        if (!isNew || (await catalog.refresh()).state === state) throw error;
         return takeReport(report);
       }
     },
