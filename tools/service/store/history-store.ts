@@ -126,8 +126,9 @@ function deviceLists(
         .limit(limit);
       if (model !== undefined) query = query.where('model', '=', model);
       if (group !== undefined)
+        // As it stands in the JSON text. LIKE would take both cases for one on SQLite.
         query = query.where(
-          sql<boolean>`${sql.ref('groups')} like ${`%${escapeLike(group)}%`} escape '!'`,
+          sql<boolean>`replace(${sql.ref('groups')}, ${JSON.stringify(group)}, '') <> ${sql.ref('groups')}`,
         );
       return query.execute();
     },
@@ -159,11 +160,6 @@ function seenDevices(db: Kysely<Tables>) {
     .selectFrom('devices')
     .innerJoin('sightings', 'sightings.number', 'devices.number')
     .selectAll();
-}
-
-/** A group as it stands in the JSON text, with the wildcards of LIKE made harmless. */
-function escapeLike(group: string): string {
-  return JSON.stringify(group).replaceAll(/[!%_]/g, '!$&');
 }
 
 function listAttempts(db: Kysely<Tables>, filter: AttemptFilter): Promise<AttemptEntry[]> {
