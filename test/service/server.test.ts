@@ -36,3 +36,27 @@ describe('a service that is told to end', () => {
     socket.destroy();
   });
 });
+
+describe('a service that starts', () => {
+  it('makes a key when no administrator has one that lets him in', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ota-start-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const config = parseServiceConfig(folder, { port: 0 }, { OTA_LOG_LEVEL: 'silent' }, undefined);
+    let nowMs = Date.now();
+    const start = () => startServer({ config, now: () => nowMs, log: () => undefined });
+    const first = await start();
+    const { call } = clientOf(first.url);
+    const admin = { 'x-api-key': first.newAdminKey };
+    const short = { name: 'short', role: 'admin', ttl_seconds: 60 };
+    expect((await call('POST', '/api/v1/keys', short, admin)).status).toBe(201);
+    expect((await call('DELETE', '/api/v1/keys/admin', undefined, admin)).status).toBe(200);
+    await first.close();
+    const second = await start();
+    expect(second.newAdminKey).toBeUndefined();
+    await second.close();
+    nowMs += 61_000;
+    const third = await start();
+    onTestFinished(() => third.close());
+    expect(third.newAdminKey).toMatch(/^ota_/);
+  });
+});

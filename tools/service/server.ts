@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { OtaError } from '../core/errors.ts';
 import type { StatusFeed, StatusFeedParts } from '../core/fleet/news/status-intake.ts';
 import { maskUrlCredentials } from '../core/secrets.ts';
+import { isValidKey } from './access/access.ts';
 import { createDiskStore } from './artifacts/disk-store.ts';
 import type { ServiceConfig } from './config.ts';
 import { createService, type Service } from './service.ts';
@@ -70,17 +71,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-/** Without any administrator's key the first one is made. */
-async function firstKey({ settings, catalog, keys }: Service): Promise<string | undefined> {
-  const hasAdmin = catalog
-    .current()
-    .keys.some(({ role, revoked_at }) => role === 'admin' && revoked_at === null);
+/** Without an administrator's key that lets anybody in, one is made. */
+async function firstKey(service: Service): Promise<string | undefined> {
+  const { settings, catalog, now } = service;
+  const { keys } = catalog.current();
+  const hasAdmin = keys.some((key) => key.role === 'admin' && isValidKey(key, now()));
   if (settings.apiKey !== undefined || hasAdmin) return;
-  const name = catalog.current().keys.some((key) => key.name === 'admin')
-    ? `admin-${catalog.current().keys.length + 1}`
-    : 'admin';
+  const name = keys.some((key) => key.name === 'admin') ? `admin-${keys.length + 1}` : 'admin';
+  const actor = { name: 'first start', role: 'admin' } as const;
   try {
-    return await keys.create(name, 'admin', undefined, { name: 'first start', role: 'admin' });
+    return await service.keys.create(name, 'admin', undefined, actor);
   } catch (error) {
     // Another node started in the same moment, and shows its own.
     if (error instanceof OtaError && error.code === 'key-exists') return;

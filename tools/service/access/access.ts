@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { OtaError } from '../../core/errors.ts';
 import type { Catalog } from '../releases/catalog.ts';
+import type { KeyRow } from '../store/tables.ts';
 import type { Tokens } from './tokens.ts';
 
 export const roles = ['viewer', 'publisher', 'admin'] as const;
@@ -35,9 +36,9 @@ export function createAccess(
     if (environmentHash !== undefined && isSameHash(hash, environmentHash))
       actor = { name: 'environment', role: 'admin' };
     for (const key of catalog.current().keys) {
-      const valid = key.revoked_at === null && (key.expires_at === null || key.expires_at > now());
       // Every key is compared, so that the time tells nothing.
-      if (isSameHash(hash, key.hash) && valid) actor ??= { name: key.name, role: key.role as Role };
+      if (isSameHash(hash, key.hash) && isValidKey(key, now()))
+        actor ??= { name: key.name, role: key.role as Role };
     }
     return actor;
   }
@@ -64,6 +65,14 @@ export function createAccess(
       );
     },
   };
+}
+
+/** Whether a key lets anybody in. */
+export function isValidKey(
+  { revoked_at, expires_at }: Pick<KeyRow, 'revoked_at' | 'expires_at'>,
+  nowMs: number,
+): boolean {
+  return revoked_at === null && (expires_at === null || expires_at > nowMs);
 }
 
 /** SHA-256 is enough: keys are random and long, not chosen by people. */
