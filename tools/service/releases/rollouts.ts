@@ -34,7 +34,7 @@ export interface NewRolloutFacts {
 /** What can be changed; what is absent stays. */
 export interface RolloutSettings {
   readonly audience?: ((before: Audience) => Audience) | undefined;
-  readonly act?: RolloutAct | undefined;
+  readonly act?: ((before: RolloutState) => RolloutAct | undefined) | undefined;
   readonly allowDowngrade?: boolean | undefined;
   readonly deadlineMs?: number | undefined;
 }
@@ -123,19 +123,22 @@ export function createRollouts(
       return changed.after;
     },
     async remove(name, actor) {
-      const row = get(name);
-      if (row.state === 'running' || row.state === 'paused')
-        throw new OtaError('rollout-state', `rollout ${name} is ${row.state}: cannot delete`, {
-          hint: 'Cancel or finish it first.',
-        });
-      await store.catalog.removeRollout(name, () =>
-        audit.entry('rollout_deleted', actor, { model: row.model, rollout: name }),
+      const removed = await store.catalog.removeRollout(name, requireIdle, ({ model }) =>
+        audit.entry('rollout_deleted', actor, { model, rollout: name }),
       );
+      if (removed === undefined) throw unknownRollout(name);
       await catalog.reload();
     },
     get,
     releaseFor: (model, version, build) => findRelease(catalog, model, version, build),
   };
+}
+
+function requireIdle({ name, state }: RolloutRow): void {
+  if (state !== 'running' && state !== 'paused') return;
+  throw new OtaError('rollout-state', `rollout ${name} is ${state}: cannot delete`, {
+    hint: 'Cancel or finish it first.',
+  });
 }
 
 function planStart(release: ReleaseRow, audience: Audience, catalog: Snapshot) {
@@ -170,10 +173,11 @@ function decide(row: RolloutRow, settings: RolloutSettings, nowMs: number) {
       hint: 'Create another rollout.',
     });
   const before = JSON.parse(row.audience) as Audience;
+  const done = act?.(state);
   return {
     updated_at: nowMs,
     ...(audience === undefined ? {} : { audience: JSON.stringify(audience(before)) }),
-    ...(act === undefined ? {} : { state: actOnRollout({ name: row.name, state }, act) }),
+    ...(done === undefined ? {} : { state: actOnRollout({ name: row.name, state }, done) }),
     ...(allowDowngrade === undefined ? {} : { allow_downgrade: allowDowngrade ? 1 : 0 }),
     ...(deadlineMs === undefined ? {} : { deadline_ms: deadlineMs }),
   };

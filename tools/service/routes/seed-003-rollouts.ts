@@ -8,6 +8,7 @@ import {
   targetTypes,
   toTarget,
 } from '../../core/fleet/offers/rollout-target.ts';
+import type { RolloutSettings } from '../releases/rollouts.ts';
 import type { Service } from '../service.ts';
 import type { RolloutRow } from '../store/tables.ts';
 import { buildNumber, flag, id, isoTime, keyed, version } from './schemas.ts';
@@ -93,12 +94,11 @@ export function seed003RolloutRoutes(
     async (request) => {
       const actor = await access.require(request.headers, 'publisher');
       const { body } = request;
-      const { state } = rollouts.get(request.params.name);
       const row = await rollouts.change(
         request.params.name,
         {
           audience: audienceChange(body),
-          act: actFor(body.is_active, state),
+          act: actFor(body.is_active),
           allowDowngrade: body.allow_downgrade,
           deadlineMs: inMs(body.deadline_seconds),
         },
@@ -114,7 +114,7 @@ export function seed003RolloutRoutes(
       { schema: schemaOf(`${act} a rollout`) },
       async (request) => {
         const actor = await access.require(request.headers, 'publisher');
-        return show(await rollouts.change(request.params.name, { act }, actor));
+        return show(await rollouts.change(request.params.name, { act: () => act }, actor));
       },
     );
   }
@@ -135,10 +135,10 @@ function inMs(seconds: number | undefined): number | undefined {
 }
 
 /** `is_active` is the seed's only switch; a pause is `false`. */
-function actFor(isActive: boolean | undefined, state: string): RolloutAct | undefined {
+function actFor(isActive: boolean | undefined): RolloutSettings['act'] {
   if (isActive === undefined) return;
-  if (isActive) return 'resume';
-  return state === 'draft' ? undefined : 'pause';
+  if (isActive) return () => 'resume';
+  return (before) => (before === 'draft' ? undefined : 'pause');
 }
 
 function audienceChange(body: RolloutPatch): ((before: Audience) => Audience) | undefined {

@@ -45,7 +45,12 @@ export interface CatalogStore {
     decide: (row: RolloutRow) => RolloutChange,
     note?: NoteOf<ChangedRollout>,
   ): Promise<ChangedRollout | undefined>;
-  removeRollout(name: string, note?: NoteOf<unknown>): Promise<void>;
+  /** Removes a rollout unless `require` throws, which sees the stored row while nobody else may change it. */
+  removeRollout(
+    name: string,
+    require: (row: RolloutRow) => void,
+    note?: NoteOf<RolloutRow>,
+  ): Promise<RolloutRow | undefined>;
   setModel(model: ModelRow, note?: NoteOf<unknown>): Promise<void>;
   /** `undefined` when the name is taken. */
   addKey(key: Omit<KeyRow, 'id'>, note?: NoteOf<KeyRow>): Promise<KeyRow | undefined>;
@@ -99,12 +104,14 @@ export function createCatalogStore(database: Database): CatalogStore {
       ),
     changeRollout: (name, decide, note) =>
       changing(note, (trx) => changeRollout(trx, name, decide)),
-    async removeRollout(name, note) {
-      await changing(note, async (trx) => {
-        await trx.deleteFrom('rollouts').where('name', '=', name).execute();
-        return true;
-      });
-    },
+    removeRollout: (name, require, note) =>
+      changing(note, async (trx) => {
+        const row = await findRollout(trx, name);
+        if (row === undefined) return;
+        require(row);
+        await trx.deleteFrom('rollouts').where('id', '=', row.id).execute();
+        return row;
+      }),
     async setModel(model, note) {
       await changing(note, async (trx) => {
         await trx
@@ -192,11 +199,7 @@ async function changeRollout(
   name: string,
   decide: (row: RolloutRow) => RolloutChange,
 ): Promise<ChangedRollout | undefined> {
-  const before = await trx
-    .selectFrom('rollouts')
-    .selectAll()
-    .where('name', '=', name)
-    .executeTakeFirst();
+  const before = await findRollout(trx, name);
   if (before === undefined) return;
   const after = await trx
     .updateTable('rollouts')
@@ -205,4 +208,8 @@ async function changeRollout(
     .returningAll()
     .executeTakeFirstOrThrow();
   return { before, after };
+}
+
+function findRollout(trx: Transaction<Tables>, name: string): Promise<RolloutRow | undefined> {
+  return trx.selectFrom('rollouts').selectAll().where('name', '=', name).executeTakeFirst();
 }
