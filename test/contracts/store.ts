@@ -273,6 +273,28 @@ export function storeContract(name: string, makeUrl: () => Promise<string>): voi
       expect(await store.history.setting('secret', () => 'second')).toBe('first');
     });
 
+    it('changes what is given of a model, and leaves the rest', async () => {
+      const change = (some: object) => store.catalog.changeModel('esp32', some);
+      expect(await change({ auth: 'token' })).toMatchObject({ auth: 'token', public_keys: '[]' });
+      await change({ public_keys: '["a key"]' });
+      const row = { model: 'esp32', auth: 'hmac', public_keys: '["a key"]' };
+      expect(await change({ auth: 'hmac' })).toEqual(row);
+      expect((await store.catalog.load()).models).toEqual([row]);
+    });
+
+    it('removes a rollout unless what is stored speaks against it', async () => {
+      await withRollout();
+      const refused = store.catalog.removeRollout('all', ({ state }) => {
+        throw new Error(state);
+      });
+      await expect(refused).rejects.toThrow('running');
+      expect((await store.catalog.load()).rollouts).toHaveLength(1);
+      const accept = () => undefined;
+      expect(await store.catalog.removeRollout('all', accept)).toMatchObject({ name: 'all' });
+      expect(await store.catalog.removeRollout('all', accept)).toBeUndefined();
+      expect((await store.catalog.load()).rollouts).toEqual([]);
+    });
+
     it('changes a rollout by a decision on what is stored', async () => {
       await withRollout();
       const change = await store.catalog.changeRollout('all', ({ state }) => ({

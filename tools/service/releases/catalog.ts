@@ -3,7 +3,7 @@ import { sortReleases } from '../../core/fleet/offers/offer.ts';
 import type { ReleaseFacts } from '../../core/fleet/offers/release-facts.ts';
 import type { Rollout } from '../../core/fleet/offers/rollout.ts';
 import type { CatalogRows } from '../store/catalog-store.ts';
-import { toReleaseFacts, toRollout } from '../store/rows.ts';
+import { newModel, toReleaseFacts, toRollout } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { KeyRow, ModelRow, ReleaseRow, RolloutRow, TokenKind } from '../store/tables.ts';
 import type { RevocationRows } from '../store/token-store.ts';
@@ -41,8 +41,6 @@ export interface Catalog {
   /** Asks the database whether it has moved on. */
   refresh(): Promise<Snapshot>;
 }
-
-const defaultModel = { auth: 'open', public_keys: '[]' } as const;
 
 /** Reads the catalog and keeps it until the database says that it changed. */
 export async function createCatalog(store: Store): Promise<Catalog> {
@@ -88,7 +86,7 @@ function toSnapshot(rows: CatalogRows): Snapshot {
   const releaseRows = new Map(rows.releases.map((row) => [row.id, row]));
   const rolloutRows = new Map(rows.rollouts.map((row) => [row.name, row]));
   const models = new Map(rows.models.map((row) => [row.model, row]));
-  const modelRow = (model: string): ModelRow => models.get(model) ?? { model, ...defaultModel };
+  const modelRow = (model: string): ModelRow => models.get(model) ?? { model, ...newModel };
   return {
     state: rows.state,
     releases: rows.releases,

@@ -37,15 +37,15 @@ export function modelRoutes(app: FastifyInstance, { service }: { service: Servic
     async (request) => {
       const actor = await access.require(request.headers, 'admin');
       const { auth, public_keys: keys } = request.body;
-      const before = (await catalog.reload()).model(request.params.model);
-      const row = {
-        ...before,
+      const { model } = request.params;
+      const change = {
         ...(auth === undefined ? {} : { auth }),
         ...(keys === undefined ? {} : { public_keys: JSON.stringify(parseModelKeys(keys)) }),
       };
-      const { model } = row;
-      const data = { auth: row.auth, public_keys: keysOf(row).map((key) => key.id) };
-      await store.catalog.setModel(row, () => audit.entry('model_updated', actor, { model, data }));
+      const row = await store.catalog.changeModel(model, change, (after) => {
+        const data = { auth: after.auth, public_keys: keysOf(after).map((key) => key.id) };
+        return audit.entry('model_updated', actor, { model, data });
+      });
       await catalog.reload();
       return toModel(row);
     },

@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import { changeCatalog, type NoteOf } from './change-catalog.ts';
 import type { Database } from './database.ts';
+import { newModel } from './rows.ts';
 import type {
   KeyRow,
   ModelRow,
@@ -51,7 +52,12 @@ export interface CatalogStore {
     require: (row: RolloutRow) => void,
     note?: NoteOf<RolloutRow>,
   ): Promise<RolloutRow | undefined>;
-  setModel(model: ModelRow, note?: NoteOf<unknown>): Promise<void>;
+  /** Changes what is given of a model's settings; the rest stays. */
+  changeModel(
+    model: string,
+    change: Partial<Omit<ModelRow, 'model'>>,
+    note?: NoteOf<ModelRow>,
+  ): Promise<ModelRow>;
   /** `undefined` when the name is taken. */
   addKey(key: Omit<KeyRow, 'id'>, note?: NoteOf<KeyRow>): Promise<KeyRow | undefined>;
   revokeKey(name: string, nowMs: number, note?: NoteOf<KeyRow>): Promise<KeyRow | undefined>;
@@ -69,8 +75,8 @@ export interface ChangedRollout {
 export function createCatalogStore(database: Database): CatalogStore {
   const { db } = database;
   const changing = <T>(
-    note: NoteOf<T> | undefined,
-    use: (trx: Transaction<Tables>) => Promise<T | undefined>,
+    note: NoteOf<NonNullable<T>> | undefined,
+    use: (trx: Transaction<Tables>) => Promise<T>,
   ) => changeCatalog(database, note, use);
   return {
     load: () => loadCatalog(db),
@@ -112,16 +118,15 @@ export function createCatalogStore(database: Database): CatalogStore {
         await trx.deleteFrom('rollouts').where('id', '=', row.id).execute();
         return row;
       }),
-    async setModel(model, note) {
-      await changing(note, async (trx) => {
-        await trx
+    changeModel: (model, change, note) =>
+      changing(note, (trx) =>
+        trx
           .insertInto('models')
-          .values(model)
-          .onConflict((conflict) => conflict.column('model').doUpdateSet(model))
-          .execute();
-        return true;
-      });
-    },
+          .values({ model, ...newModel, ...change })
+          .onConflict((conflict) => conflict.column('model').doUpdateSet({ model, ...change }))
+          .returningAll()
+          .executeTakeFirstOrThrow(),
+      ),
     addKey: (key, note) =>
       changing(note, (trx) =>
         trx

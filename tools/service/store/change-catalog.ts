@@ -7,13 +7,13 @@ export type NoteOf<Result> = (result: Result) => Omit<EventRow, 'id'>;
 
 /**
  * Runs a change of what nodes hold in memory; the counter and the audit log move with it or not at all. The nodes
- * hear of it.
+ * hear of it. A change that finds nothing to change gives `undefined`, and is not logged.
  */
 export async function changeCatalog<T>(
   database: Database,
-  note: NoteOf<T> | undefined,
-  use: (trx: Transaction<Tables>) => Promise<T | undefined>,
-): Promise<T | undefined> {
+  note: NoteOf<NonNullable<T>> | undefined,
+  use: (trx: Transaction<Tables>) => Promise<T>,
+): Promise<T> {
   const result = await database.db.transaction().execute(async (trx) => {
     // First, so that changes of the catalog happen one after the other.
     await trx
@@ -22,7 +22,7 @@ export async function changeCatalog<T>(
       .where('name', '=', 'catalog')
       .execute();
     const done = await use(trx);
-    if (done !== undefined && note !== undefined)
+    if (done !== undefined && done !== null && note !== undefined)
       await trx.insertInto('events').values(note(done)).execute();
     return done;
   });

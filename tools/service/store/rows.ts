@@ -9,6 +9,9 @@ export function parseList(text: string): readonly string[] {
   return JSON.parse(text) as string[];
 }
 
+/** The settings of a model that nobody has set. */
+export const newModel = { auth: 'open', public_keys: '[]' } as const;
+
 export function toReleaseFacts(row: ReleaseRow): ReleaseFacts {
   return {
     id: row.id,

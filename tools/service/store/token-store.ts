@@ -110,8 +110,8 @@ function revoking(database: Database): Pick<TokenStore, 'revoke' | 'revokeSubjec
           .returningAll()
           .executeTakeFirst(),
       ),
-    async revokeSubject(kind, subject, nowMs, note) {
-      const revoked = await changeCatalog(database, note, async (trx) => {
+    revokeSubject: (kind, subject, nowMs, note) =>
+      changeCatalog(database, note, async (trx) => {
         await moveCutoff(trx, { kind, subject, issued_until: nowMs });
         const { numUpdatedRows } = await trx
           .updateTable('tokens')
@@ -122,9 +122,7 @@ function revoking(database: Database): Pick<TokenStore, 'revoke' | 'revokeSubjec
           .where('expires_at', '>', nowMs)
           .executeTakeFirst();
         return Number(numUpdatedRows);
-      });
-      return revoked ?? 0;
-    },
+      }),
   };
 }
 
