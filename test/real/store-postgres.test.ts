@@ -1,11 +1,13 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createSessionNumbers } from '../../tools/service/devices/session-numbers.ts';
+import { dueAttempts } from '../../tools/service/store/attempt-expiry.ts';
+import { openDatabase } from '../../tools/service/store/database.ts';
 import { openStore } from '../../tools/service/store/store.ts';
 import { storeContract } from '../contracts/store.ts';
 import { tokenStoreContract } from '../contracts/token-store.ts';
 import { type RealPostgres, startPostgres } from '../support/real-postgres.ts';
-import { aCheck, aReleaseRow, aRolloutRow, catalogOf } from '../support/store-samples.ts';
+import { aCheck, aReleaseRow, aReport, aRolloutRow, catalogOf } from '../support/store-samples.ts';
 
 let server: RealPostgres;
 beforeAll(async () => {
@@ -55,6 +57,33 @@ describe('two nodes on one PostgreSQL', () => {
     expect(await one.history.countAttempts({})).toEqual([{ name: 'pending', count: 50 }]);
     await one.close();
     await two.close();
+  });
+});
+
+describe('attempts past their deadline', () => {
+  it('are let be when a report came in while they were looked for', async () => {
+    const url = await server.makeUrl();
+    const [store, database] = [await openStore(url), await openDatabase(url)];
+    onTestFinished(async () => {
+      await store.close();
+      await database.close();
+    });
+    const release = await store.catalog.addRelease(aReleaseRow());
+    await store.catalog.addRollout(aRolloutRow(release?.id ?? 0));
+    const catalog = catalogOf(await store.catalog.load());
+    await store.fleet.change([aCheck('d1', '1.0.0', catalog, 1)]);
+    await store.fleet.change([aReport('d1', 'downloading', catalog, 10)]);
+    // The transaction sees what was there when it began, as a single statement does.
+    const looking = database.db
+      .transaction()
+      .setIsolationLevel('repeatable read')
+      .execute(async (trx) => {
+        await trx.selectFrom('attempts').selectAll().execute();
+        await store.fleet.change([aReport('d1', 'installing', catalog, 1005)]);
+        return dueAttempts(trx, 'postgres', 1011, undefined).execute();
+      });
+    await expect(looking).rejects.toMatchObject({ code: '40001' });
+    expect(await store.fleet.expire(1011)).toBe(0);
   });
 });
 

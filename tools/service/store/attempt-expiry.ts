@@ -31,7 +31,8 @@ export function dueAttempts(
     query = query.where(
       sql<boolean>`attempts.deadline_at - attempts.updated_at between 0 and ${Math.floor(heardMs)}`,
     );
-  return kind === 'postgres' ? query.forUpdate('devices').skipLocked() : query;
+  // The attempts, too: a report that was stored since this statement began has moved its attempt, and not its device.
+  return kind === 'postgres' ? query.forUpdate(['devices', 'attempts']).skipLocked() : query;
 }
 
 /** See `FleetStore.expire`. */
