@@ -22,6 +22,12 @@ export function artifactStoreContract(name: string, make: () => Promise<Artifact
       return { sizeBytes, sha256, md5 };
     }
 
+    const has = (store: ArtifactStore, sha256: string): Promise<boolean> =>
+      store.bytes(sha256).then(
+        () => true,
+        () => false,
+      );
+
     it('gives back what it took, whole and in parts', async () => {
       const store = await make();
       const stored = await put(store);
@@ -42,17 +48,17 @@ export function artifactStoreContract(name: string, make: () => Promise<Artifact
       const store = await make();
       const received = await store.receive(chunks(), 1e6);
       expect(Buffer.from(await received.bytes())).toEqual(bytes);
-      expect(await store.has(received.sha256)).toBe(false);
+      expect(await has(store, received.sha256)).toBe(false);
       await received.keep();
       await received.discard();
-      expect(await store.has(received.sha256)).toBe(true);
+      expect(await has(store, received.sha256)).toBe(true);
     });
 
     it('forgets a file that is discarded, but not the same one that somebody else keeps', async () => {
       const store = await make();
       const [one, two] = [await store.receive(chunks(), 1e6), await store.receive(chunks(), 1e6)];
       await one.discard();
-      expect(await store.has(one.sha256)).toBe(false);
+      expect(await has(store, one.sha256)).toBe(false);
       await two.keep();
       const three = await store.receive(chunks(), 1e6);
       await three.discard();
@@ -67,7 +73,7 @@ export function artifactStoreContract(name: string, make: () => Promise<Artifact
         throw new Error('gone');
       }
       await expect(store.receive(Readable.from(broken()), 1e6)).rejects.toThrow('gone');
-      expect(await store.has(hash('sha256'))).toBe(false);
+      expect(await has(store, hash('sha256'))).toBe(false);
     });
 
     it('refuses what is too large, and keeps nothing of it', async () => {
@@ -75,7 +81,7 @@ export function artifactStoreContract(name: string, make: () => Promise<Artifact
       await expect(store.receive(chunks(), 299_999)).rejects.toMatchObject({
         code: 'upload-too-large',
       });
-      expect(await store.has(hash('sha256'))).toBe(false);
+      expect(await has(store, hash('sha256'))).toBe(false);
     });
 
     it('takes the same file again', async () => {
@@ -97,14 +103,14 @@ export function artifactStoreContract(name: string, make: () => Promise<Artifact
       const other = await put(store, Readable.from([Buffer.from('other')]));
       expect(await store.sweep(new Set([sha256]), Date.now(), false)).toBe(0);
       expect(await store.sweep(new Set([sha256]), later(), false)).toBe(1);
-      expect([await store.has(sha256), await store.has(other.sha256)]).toEqual([true, false]);
+      expect([await has(store, sha256), await has(store, other.sha256)]).toEqual([true, false]);
     });
 
     it('removes nothing when nothing at all is named: that is another database, or an empty one', async () => {
       const store = await make();
       const { sha256 } = await put(store);
       expect(await store.sweep(new Set(), later(), true)).toBe(0);
-      expect(await store.has(sha256)).toBe(true);
+      expect(await has(store, sha256)).toBe(true);
     });
   });
 }

@@ -29,7 +29,7 @@ describe('an artifact folder', () => {
     await received.keep();
     const { sha256 } = received;
     expect(await store.sweep(new Set(['aa'.repeat(32)]), later, true)).toBe(1);
-    expect(await store.has(sha256)).toBe(false);
+    await expect(store.open(sha256)).rejects.toMatchObject({ code: 'artifact-missing' });
     for (const name of foreign) expect(await readdir(join(place, name, '..'))).not.toEqual([]);
     const left = await readdir(place, { recursive: true });
     expect(foreign.filter((name) => !left.includes(name))).toEqual([]);

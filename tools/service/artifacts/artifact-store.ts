@@ -43,7 +43,6 @@ export interface ArtifactStore {
    * @throws OtaError `upload-too-large` above `limitBytes`, `disk-full`, `write-failed`; whatever the source throws
    */
   receive(source: Readable, limitBytes: number): Promise<ReceivedArtifact>;
-  has(sha256: string): Promise<boolean>;
   /** @throws OtaError `artifact-missing` */
   open(sha256: string): Promise<OpenArtifact>;
   /** All bytes of a file that is small enough to be held. */

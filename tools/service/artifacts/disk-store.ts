@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { OtaError } from '../../core/errors.ts';
@@ -28,11 +28,16 @@ export async function createDiskStore(
 ): Promise<ArtifactStore> {
   const incoming = join(folder, 'incoming');
   const openFile = createSharedFiles();
-  const pathOf = (sha256: string): string => {
+  const pathOf = (sha256: string): string => join(folder, 'sha256', sha256.slice(0, 2), sha256);
+
+  async function found<T>(sha256: string, use: (path: string) => Promise<T>): Promise<T> {
     // Hashes come from our own tables; a path must not depend on that.
     if (!/^[0-9a-f]{64}$/.test(sha256)) throw missing(sha256);
-    return join(folder, 'sha256', sha256.slice(0, 2), sha256);
-  };
+    return use(pathOf(sha256)).catch((cause: NodeJS.ErrnoException) => {
+      throw cause.code === 'ENOENT' ? missing(sha256) : cause;
+    });
+  }
+
   await mkdir(incoming, { recursive: true });
   return {
     async receive(source, limitBytes) {
@@ -52,15 +57,8 @@ export async function createDiskStore(
         throw writeFailure(error) ?? error;
       }
     },
-    has: (sha256) => isFile(pathOf(sha256)),
-    open: async (sha256) =>
-      openFile(pathOf(sha256)).catch((cause: NodeJS.ErrnoException) => {
-        throw cause.code === 'ENOENT' ? missing(sha256) : cause;
-      }),
-    bytes: (sha256) =>
-      readFile(pathOf(sha256)).catch((cause: NodeJS.ErrnoException) => {
-        throw cause.code === 'ENOENT' ? missing(sha256) : cause;
-      }),
+    open: (sha256) => found(sha256, openFile),
+    bytes: (sha256) => found(sha256, (path) => readFile(path)),
     sweep: (used, nowMs, alone) => sweepFolder(folder, { used, nowMs, alone }),
   };
 }
@@ -115,10 +113,6 @@ async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder);
   await handle.sync().catch(() => undefined); // not every file system can
   await handle.close();
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() === true;
 }
 
 /** What a disk says that is full, over its quota, or past the largest file that it takes. */

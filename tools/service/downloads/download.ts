@@ -19,7 +19,7 @@ export function createDownloads(artifacts: ArtifactStore, cacheBytes: number): D
   const sendArtifact = createArtifactSender();
   async function openSource(method: string, { sha256, size }: ReleaseRow) {
     if (method !== 'HEAD') return (await hot.get(sha256, size)) ?? artifacts.open(sha256);
-    if (!(await artifacts.has(sha256))) await artifacts.open(sha256);
+    await (await artifacts.open(sha256)).close();
     return 'none';
   }
 
