@@ -22,8 +22,8 @@ const leastChunkItems = 200;
 
 /**
  * Rounds: while one is gathered, the one before is written in the order of the devices' numbers, so that many rows
- * share a page. The longer a round, the more. A crash loses
- * some seconds of "last seen", on which nothing that was acknowledged depends.
+ * share a page: the longer a round, the more. A crash loses some seconds of "last seen", on which nothing that was
+ * acknowledged depends.
  */
 export function createSightings(
   write: (sightings: readonly Sighting[]) => Promise<void>,
