@@ -105,6 +105,21 @@ describe('a device', () => {
     expect((await service.report('d1', '1.1.0', 'downloading')).status).toBe(401);
   });
 
+  it('is not locked out by what others send in its name', async () => {
+    const service = await startService({ settings: { deviceRateLimit: 3 } });
+    await service.call('PUT', '/api/v1/models/esp32', { auth: 'token' });
+    const wish = { subject: 'd1', kind: 'device' };
+    const { token } = (await service.call('POST', '/api/v1/tokens', wish)).body;
+    const path = '/api/firmware/check?device_id=d1&device_model=esp32&current_version=1.0.0';
+    const ask = async (headers: object) =>
+      (await service.call('GET', path, undefined, headers)).status;
+    for (let turn = 0; turn < 5; turn += 1) expect(await ask({})).toBe(401);
+    expect(await ask({ authorization: `Bearer ${token}` })).toBe(200);
+    for (let turn = 0; turn < 5; turn += 1)
+      expect((await service.report('d1', '1.1.0', 'downloading')).status).toBe(401);
+    expect(await ask({ authorization: `Bearer ${token}` })).toBe(200);
+  });
+
   it('signs its requests where its model asks for that', async () => {
     const service = await startService();
     await service.call('PUT', '/api/v1/models/esp32', { auth: 'hmac' });

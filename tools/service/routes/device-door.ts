@@ -16,8 +16,9 @@ export type DoorAnswer =
   | { readonly release: undefined; readonly reason: string };
 
 /**
- * What happens to every device, whatever dialect it speaks: its rate is limited, it shows who it is where its model
- * asks for that, and then the fleet answers. A dialect parses, calls this, and shapes the answer.
+ * What happens to every device, whatever dialect it speaks: it shows who it is where its model asks for that, its rate is
+ * limited (and not by what others send in its name), and then the fleet answers. A dialect parses, calls this, and shapes
+ * the answer.
  */
 export interface DeviceDoor {
   /** @throws OtaError `rate-limited`, `unauthorized`, `database-failed` */
@@ -50,9 +51,9 @@ export function createDeviceDoor(app: FastifyInstance, service: Service): Device
 
   return {
     async check(request, checkIn) {
-      await app.limitDevice(request, checkIn.id);
       const before = catalog.current();
       await deviceAuth.require(request, checkIn.id, checkIn.model, before);
+      await app.limitDevice(request, checkIn.id);
       const imageSha256 = checkIn.imageSha256?.toLowerCase();
       const answer = await fleet.checkIn({ ...checkIn, imageSha256 });
       // What was read has told of changes at other nodes: a token that was revoked there is worth nothing here.
@@ -64,8 +65,8 @@ export function createDeviceDoor(app: FastifyInstance, service: Service): Device
       return { release, catalog: answer.catalog };
     },
     async report(request, report) {
-      await app.limitDevice(request, report.deviceId);
       await requireReporter(request, report.deviceId);
+      await app.limitDevice(request, report.deviceId);
       return fleet.report(report);
     },
     async download(request, reply, release) {
