@@ -105,6 +105,24 @@ describe('a device', () => {
     expect((await service.report('d1', '1.1.0', 'downloading')).status).toBe(401);
   });
 
+  it('cannot be spoken for by one who names a model that is open', async () => {
+    const service = await startService();
+    await service.upload('1.1.0', bytes);
+    await service.rollout('all', '1.1.0');
+    await service.check('d1', '1.0.0');
+    await service.call('PUT', '/api/v1/models/esp32', { auth: 'token' });
+    expect(await service.check('d1', '1.1.0', 'other')).toMatchObject({ code: 'unauthorized' });
+    const body = { device_id: 'd1', device_type: 'other', current_version: '1.1.0' };
+    expect((await service.call('POST', '/api/ota/check', body, {})).status).toBe(401);
+    expect((await service.report('d1', '1.1.0', 'failed')).status).toBe(401);
+    expect((await service.call('GET', '/api/admin/devices/d1')).body).toMatchObject({
+      device_model: 'esp32',
+      current_firmware_version: '1.0.0',
+      updates: [{ state: 'pending' }],
+    });
+    expect((await service.check('d2', '1.0.0', 'other')).reason).toBe('no-release');
+  });
+
   it('is not locked out by what others send in its name', async () => {
     const service = await startService({ settings: { deviceRateLimit: 3 } });
     await service.call('PUT', '/api/v1/models/esp32', { auth: 'token' });

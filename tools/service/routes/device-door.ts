@@ -49,16 +49,24 @@ export function createDeviceDoor(app: FastifyInstance, service: Service): Device
     await deviceAuth.require(request, deviceId, record.device.model, catalog.current());
   }
 
+  /** The model by which a device that asks shows who it is: no word of its own takes it out of one that is guarded. */
+  async function modelToShow({ id: deviceId, model }: CheckIn): Promise<string> {
+    const snapshot = catalog.current();
+    if (snapshot.allModelsOpen || snapshot.model(model).auth !== 'open') return model;
+    return (await fleet.find(deviceId))?.device.model ?? model;
+  }
+
   return {
     async check(request, checkIn) {
+      const model = await modelToShow(checkIn);
       const before = catalog.current();
-      await deviceAuth.require(request, checkIn.id, checkIn.model, before);
+      await deviceAuth.require(request, checkIn.id, model, before);
       await app.limitDevice(request, checkIn.id);
       const imageSha256 = checkIn.imageSha256?.toLowerCase();
       const answer = await fleet.checkIn({ ...checkIn, imageSha256 });
       // What was read has told of changes at other nodes: a token that was revoked there is worth nothing here.
       if (answer.catalog.state !== before.state)
-        await deviceAuth.require(request, checkIn.id, checkIn.model, answer.catalog);
+        await deviceAuth.require(request, checkIn.id, model, answer.catalog);
       if (!answer.offer.update) return { release: undefined, reason: answer.offer.reason };
       const release = answer.catalog.releaseRow(answer.offer.release.id);
       if (release === undefined) return { release, reason: 'no-release' };
