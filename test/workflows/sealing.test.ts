@@ -211,6 +211,8 @@ describe('what a release says of itself', () => {
     [['--notes-file', 'none.md'], 'notes-unreadable'],
     [['--notes', 'x'.repeat(65_537)], 'notes-unreadable'],
     [['--notes', 'x', '--notes-file', 'y'], 'usage'],
+    [['--min-version', 'banana'], 'version-invalid'],
+    [['--min-version', '1.2'], 'version-invalid'],
     [['--min-version', '1.2.4'], 'version-invalid'],
     [['--min-version', '../1'], 'version-invalid'],
   ])('is refused in the form %j', async (words, code) => {

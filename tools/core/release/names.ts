@@ -1,5 +1,10 @@
 import { OtaError } from '../errors.ts';
-import { compareVersions, fileNameProblem, versionIdProblem } from '../version.ts';
+import {
+  compareVersions,
+  fileNameProblem,
+  isSemanticVersion,
+  versionIdProblem,
+} from '../version.ts';
 
 /** @throws OtaError `version-invalid` when the id cannot be a folder's name */
 export function requireVersionId(id: string): void {
@@ -10,10 +15,25 @@ export function requireVersionId(id: string): void {
   });
 }
 
+/**
+ * A floor of another kind than the versions would hold nobody back: semantic versions are newer than all other texts.
+ *
+ * @throws OtaError `version-invalid`
+ */
+export function requireFloor(minVersion: string | null | undefined, version: string): void {
+  if (minVersion === undefined || minVersion === null) return;
+  if (isSemanticVersion(minVersion) || !isSemanticVersion(version)) return;
+  const floor = JSON.stringify(minVersion.slice(0, 80));
+  throw new OtaError('version-invalid', `the minimum version ${floor} is no version like 1.2.3`, {
+    hint: 'It is the oldest version that may update to this one directly.',
+  });
+}
+
 /** @throws OtaError `version-invalid` when the floor is no version, or above the version itself: nobody could update */
 export function requireMinVersion(minVersion: string | undefined, version: string): void {
   if (minVersion === undefined) return;
   requireVersionId(minVersion);
+  requireFloor(minVersion, version);
   if (compareVersions(minVersion, version) <= 0) return;
   throw new OtaError(
     'version-invalid',

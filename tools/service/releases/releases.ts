@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { OtaError } from '../../core/errors.ts';
+import { requireFloor } from '../../core/release/names.ts';
 import { compareVersions } from '../../core/version.ts';
 import type { Actor } from '../access/access.ts';
 import type { Audit } from '../access/audit.ts';
@@ -8,7 +9,7 @@ import type { Store } from '../store/store.ts';
 import type { ReleaseChange, ReleaseRow } from '../store/tables.ts';
 import type { Catalog, Snapshot } from './catalog.ts';
 import { type ImageFacts, inspectUpload, parseImageVersion } from './inspect-upload.ts';
-import { requireFloor, requireName } from './names.ts';
+import { requireName } from './names.ts';
 import { requireSigned } from './signatures.ts';
 
 /** A file that was taken in and looked at. It is gone unless it is kept: as a release, or for its registration. */
