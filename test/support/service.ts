@@ -54,6 +54,7 @@ export async function startService(options: ServiceOptions = {}) {
   const { patience } = options;
   const app = await createApp(service, patience === undefined ? {} : { patience });
   const url = await app.listen({ host: '127.0.0.1', port: options.port ?? 0 });
+  service.upkeep.start(app.log);
   let closed = false;
   async function close(): Promise<void> {
     if (closed) return;

@@ -53,6 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const url = await listen(app, config);
     const [running, parts] = [app, service];
     parts.feed?.start(running.log);
+    parts.upkeep.start(running.log);
     return {
       url,
       newAdminKey,

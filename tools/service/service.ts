@@ -18,6 +18,7 @@ import { createReleases, type Releases } from './releases/releases.ts';
 import { createRollouts, type Rollouts } from './releases/rollouts.ts';
 import { createUploads, type Uploads } from './releases/uploads.ts';
 import type { Store } from './store/store.ts';
+import { createUpkeep, type Upkeep } from './upkeep.ts';
 
 /** What the running service is set to; see `schemas/service.schema.json` for the words in files. */
 export interface ServiceSettings {
@@ -67,6 +68,8 @@ export interface Service {
   readonly audit: Audit;
   /** Brings messages from elsewhere, when there is such a place. */
   readonly feed: StatusFeed | undefined;
+  /** Deadlines and the like; it is started once requests are answered. */
+  readonly upkeep: Upkeep;
   now(): number;
   /** Writes what is in memory and closes the store. */
   close(): Promise<void>;
@@ -82,9 +85,6 @@ export interface ServiceParts {
   /** Milliseconds of a clock that nobody can set. */
   elapsed?(): number;
 }
-
-/** How often attempts past their deadline are looked for, and a lost notification is made up for. */
-const roundMs = 5000;
 
 /** Puts the parts together. */
 export async function createService({
@@ -109,12 +109,12 @@ export async function createService({
   });
   const { maxUploadBytes } = settings;
   const deadlines = createDeadlines({ store: store.fleet, now, elapsed });
-  const round = setInterval(() => {
-    void deadlines.round().catch(() => undefined);
-    void catalog.refresh().catch(() => undefined);
-    void tokens.sweep().catch(() => undefined);
-  }, roundMs);
-  round.unref();
+  const upkeep = createUpkeep({
+    'ending attempts past their deadline': () => deadlines.round(),
+    // Should a notification have been lost.
+    'asking whether the catalog has moved': () => catalog.refresh(),
+    'forgetting tokens that have expired': () => tokens.sweep(),
+  });
   return {
     settings,
     store,
@@ -123,6 +123,7 @@ export async function createService({
     tokens,
     audit,
     feed,
+    upkeep,
     now,
     access: createAccess(catalog, tokens, settings.apiKey, now),
     keys: createKeys(store, catalog, audit, now),
@@ -133,7 +134,7 @@ export async function createService({
     links,
     downloads: createDownloads(artifacts, settings.cacheBytes),
     async close() {
-      clearInterval(round);
+      upkeep.stop();
       await feed?.stop();
       await fleet.close().catch(() => undefined);
       await store.close();
