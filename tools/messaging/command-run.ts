@@ -1,4 +1,3 @@
-import { setTimeout as realSleep } from 'node:timers/promises';
 import { OtaError } from '../core/errors.ts';
 import {
   type AudienceRequest,
@@ -10,7 +9,8 @@ import type { TopicTemplate } from '../core/fleet/commands/topic-template.ts';
 import type { DeviceWait, Expectation } from '../core/fleet/commands/wait.ts';
 import type { WaitEvent } from '../core/fleet/commands/wait-list.ts';
 import type { BrokerClient } from '../transports/mqtt/connection/client.ts';
-import { createLedger, type Ledger, type Sleep } from './command-ledger.ts';
+import { bySystem, type Sleep } from '../transports/sleep.ts';
+import { createLedger, type Ledger } from './command-ledger.ts';
 import { followStatus } from './status-feed.ts';
 
 export type CommandEvent =
@@ -113,5 +113,3 @@ function refuseChoice({ devices, groups }: AudienceRequest, topic: string): void
 
 /** Devices that talk all the time must not keep the command back for ever. */
 const mostQuietWaits = 20;
-
-const bySystem: Sleep = (ms, signal) => realSleep(ms, undefined, { signal });

@@ -1,6 +1,6 @@
 import type { BrokerClient } from '../../transports/mqtt/connection/client.ts';
+import type { Sleep } from '../../transports/sleep.ts';
 import type { FleetProfile } from './profile.ts';
-import type { Sleep } from './sleep.ts';
 import { type BootImage, createSlots, type Slots } from './slots.ts';
 
 export interface MachineOptions {

@@ -7,6 +7,7 @@ import {
   pushTopics,
 } from '../../core/chunks/push-messages.ts';
 import { createPushPublisher, type PushPublisher } from '../../core/chunks/push-publisher.ts';
+import type { Sleep } from '../sleep.ts';
 import type { BrokerClient } from './connection/client.ts';
 import { announceTransfer, askFirst } from './push-resume.ts';
 
@@ -25,8 +26,7 @@ export interface PushOptions {
   /** Keep the manifest at the broker afterwards, for devices that come later. */
   readonly keepManifest: boolean;
   readonly now: () => number;
-  /** Rejects when the signal is aborted. */
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly sleep: Sleep;
   readonly signal: AbortSignal;
   onProgress(sentBytes: number): void;
 }
