@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { IConnackPacket, IPublishPacket, ISubscription, Packet } from 'mqtt-packet';
 import { noAnswer, UnsupportedVersion } from '../connection/client-failure.ts';
-import { reason, reasonOfReturnCode, refusal } from '../connection/reasons.ts';
+import { reason, reasonOfConnack, refusal } from '../connection/reasons.ts';
 import { createAcknowledger } from './acknowledger.ts';
 import type { OversizePublish } from './oversize.ts';
 import { createWire, type Wire, type WireEnd, type WireOptions } from './wire.ts';
@@ -78,7 +78,7 @@ export async function openReceiverSession(options: SessionOptions): Promise<Rece
     const answering = wire.answer('connack', 0);
     wire.send(connectPacket(options));
     const answer = await answering;
-    const code = reasonOf(answer);
+    const code = reasonOfConnack(answer);
     if (code >= reason.firstFailure) throw refusedConnection(peer, code, answer);
     return createSession(wire, options, answer);
   } catch (error) {
@@ -87,12 +87,6 @@ export async function openReceiverSession(options: SessionOptions): Promise<Rece
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** A 3.1.1 broker answers in its own way, also to an MQTT 5 CONNECT (MQTT 3.1.1 §3.2.2.3). */
-function reasonOf(answer: IConnackPacket): number {
-  const code = answer.reasonCode ?? answer.returnCode ?? 0;
-  return reasonOfReturnCode[code] ?? code;
 }
 
 function refusedConnection(peer: string, code: number, answer: IConnackPacket): Error {
