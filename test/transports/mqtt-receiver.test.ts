@@ -120,6 +120,16 @@ describe('a receiver of messages', () => {
     expect(await receive(broker.url, async () => undefined).done).toBe('taken-over');
   });
 
+  it('ends, too, when that happens before its subscriptions are granted', async () => {
+    const broker = await scriptedBroker({
+      onPacket(packet, connection) {
+        if (packet.cmd === 'subscribe') connection.send({ cmd: 'disconnect', reasonCode: 0x8e });
+      },
+    });
+    expect(await receive(broker.url, async () => undefined).done).toBe('taken-over');
+    expect(broker.packets.map(({ cmd }) => cmd)).toEqual(['connect', 'subscribe']);
+  });
+
   it('reads what the broker keeps, once, when it begins a session', async () => {
     const broker = await scriptedBroker(grantingScript(() => undefined, { sessionPresent: false }));
     receive(broker.url, async () => undefined);

@@ -158,6 +158,8 @@ async function runSession(
     }
   } catch (error) {
     await session.close(false);
+    const end = await session.ended;
+    if (end.takenOver) return end;
     throw error;
   } finally {
     void session.ended.then(() => signal.removeEventListener('abort', leave));
