@@ -194,7 +194,9 @@ function createLife(stream: Duplex, answers: Answers): Life {
       touched = false;
       return before;
     },
-    every: (ms, act) => void timers.add(setInterval(act, ms)),
+    every(ms, act) {
+      if (!over) timers.add(setInterval(act, ms));
+    },
   };
 }
 
