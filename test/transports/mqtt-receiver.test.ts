@@ -219,4 +219,41 @@ describe('a receiver of messages', () => {
     await expect.poll(() => sent).toBe(9);
     expect(most).toBe(2);
   });
+
+  it('keeps to that also when an answer and a message come together', async () => {
+    let onTheWay = 0;
+    let most = 0;
+    let last = 3;
+    const broker = await scriptedBroker({
+      ...grantingScript(() => undefined),
+      connack: { sessionPresent: true, properties: { receiveMaximum: 1 } },
+      onPacket(packet, connection) {
+        if (packet.cmd === 'subscribe') {
+          for (let id = 1; id <= last; id += 1) connection.send(message(id));
+        }
+        if (packet.cmd !== 'publish')
+          return grantingScript(() => undefined).onPacket?.(packet, connection);
+        onTheWay += 1;
+        most = Math.max(most, onTheWay);
+        setImmediate(() => {
+          onTheWay -= 1;
+          last += 1;
+          const puback = { cmd: 'puback', messageId: packet.messageId, reasonCode: 0 } as Packet;
+          const packets = last <= 40 ? [puback, message(last)] : [puback];
+          const bytes = packets.map((one) => generate(one, { protocolVersion: 5 }));
+          connection.sendBytes(Buffer.concat(bytes));
+        });
+      },
+    });
+    let sent = 0;
+    receive(broker.url, async ({ payload }, session) => {
+      // Work of every length, up to a few turns.
+      for (let turns = Number(payload.toString().slice(1)) % 20; turns > 0; turns -= 1) await null;
+      void session.publish('cmd', 'go').then(() => {
+        sent += 1;
+      });
+    });
+    await expect.poll(() => sent).toBe(40);
+    expect(most).toBe(1);
+  });
 });

@@ -228,8 +228,9 @@ function createPublisher(
     for (const go of waiting.splice(0)) go();
   });
   return async (topic, payload) => {
+    // Who waits is handed the place of one that is done: nobody can come in between.
     if (onTheWay >= most) await new Promise<void>((resolve) => waiting.push(resolve));
-    onTheWay += 1;
+    else onTheWay += 1;
     try {
       const messageId = ids();
       const answered = wire.answer('puback', messageId);
@@ -239,8 +240,9 @@ function createPublisher(
         throw refusal(peer, `the message to ${topic}`, reasonCode);
       }
     } finally {
-      onTheWay -= 1;
-      waiting.shift()?.();
+      const next = waiting.shift();
+      if (next === undefined) onTheWay -= 1;
+      else next();
     }
   };
 }
