@@ -43,6 +43,33 @@ describe('a receiver at an MQTT 3.1.1 broker', () => {
     expect(await drainSession(options)).toBe(false);
   });
 
+  it('leaves to others what it cannot take before it is told to stop', async () => {
+    const broker = await testBroker();
+    const first = receive(broker.url, () => Promise.reject(new Error('nothing works')));
+    await first.connected().toBe(true);
+    const client = await testClient(broker.url);
+    await client.publish('a/1', 'one', { qos: 1 });
+    await first.stop();
+    const controller = new AbortController();
+    const options = { settings: settingsFor(broker.url), filters: ['a/+'], group: 'g' };
+    const draining = drainSession({
+      ...options,
+      // As while the database is away.
+      handle(_message, _session, signal) {
+        setImmediate(() => controller.abort());
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(new Error('given back')));
+        });
+      },
+      signal: controller.signal,
+    });
+    await expect(draining).rejects.toThrow();
+    const taken: string[] = [];
+    const handle: ReceiverOptions['handle'] = async ({ payload }) => void taken.push(`${payload}`);
+    receive(broker.url, handle);
+    await expect.poll(() => taken).toEqual(['one']);
+  });
+
   it('stops reading while the window is full', async () => {
     const broker = await testBroker();
     const waiting: (() => void)[] = [];

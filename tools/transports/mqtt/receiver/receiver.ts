@@ -88,15 +88,20 @@ export async function drainSession(
 ): Promise<boolean> {
   const { settings, filters, group, handle, signal } = options;
   const session = await createConnector(settings, handle)(signal);
+  const leave = () => void session.close(false);
+  signal.addEventListener('abort', leave, { once: true });
   try {
     if (session.sessionPresent) {
       // From here on its share of the messages goes to the others.
       await session.unsubscribe([...filters.map((filter) => shareOf(group, filter)), ...filters]);
       await session.drained();
     }
+    signal.throwIfAborted();
   } catch (error) {
     await session.close(false);
     throw error;
+  } finally {
+    signal.removeEventListener('abort', leave);
   }
   await session.close(true);
   const { sessionPresent } = session;
