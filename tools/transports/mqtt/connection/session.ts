@@ -128,6 +128,7 @@ function createSession(
       await awaitReceived(context, message, packetId);
     },
     async end() {
+      clearInterval(pings);
       deadline.touch(0, 'hanging up');
       try {
         await link.end({ cmd: 'disconnect' }, unconfirmed);
