@@ -1,4 +1,4 @@
-import { OtaError } from '../core/errors.ts';
+import { cancelledError, OtaError } from '../core/errors.ts';
 import {
   type AudienceRequest,
   chooseDevices,
@@ -56,6 +56,7 @@ export async function runCommand(options: CommandRunOptions): Promise<CommandRun
   if (!perDevice) refuseChoice(audience, commandTopic.text);
   const ledger = ledgerFor(options, perDevice);
   if (options.wait || (perDevice && audience.all)) await listen(options, ledger);
+  if (signal.aborted) throw cancelledError();
   const devices = perDevice ? chooseDevices(audience, known, ledger.heard()) : known.devices;
   const topics = perDevice
     ? devices.map((device) => commandTopic.expand({ device }))
