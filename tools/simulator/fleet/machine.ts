@@ -27,6 +27,8 @@ export interface Machine {
   rollbackTarget(): BootImage;
   /** Boots it. */
   rollBack(): Promise<void>;
+  /** Closes the connection, if there is one. */
+  close(): Promise<void>;
 }
 
 /** An hour of uptime before the test begins, so that a boot is seen. */
@@ -66,5 +68,6 @@ export function createMachine(
     bootNew: (image) => boot(() => slots.runNew(image)),
     rollbackTarget: slots.rollbackTarget,
     rollBack: () => boot(slots.rollBack),
+    close: async () => client?.close(),
   };
 }
