@@ -4,6 +4,7 @@ import { noAnswer, UnsupportedVersion } from '../connection/client-failure.ts';
 import { reason, reasonOfConnack, refusal } from '../connection/reasons.ts';
 import { createAcknowledger } from './acknowledger.ts';
 import type { OversizePublish } from './oversize.ts';
+import { createPublisher } from './publisher.ts';
 import { createWire, type Wire, type WireEnd, type WireOptions } from './wire.ts';
 
 export interface ReceivedMessage {
@@ -209,41 +210,6 @@ function createQuestions(
       wire.send({ cmd: 'unsubscribe', messageId, unsubscriptions: [...filters] });
       await answered;
     },
-  };
-}
-
-/** MQTT 5 §4.9: no more messages on their way than the broker takes; 3.1.1 does not say. */
-const defaultSendMaximum = 20;
-
-function createPublisher(
-  wire: Wire,
-  peer: string,
-  ids: () => number,
-  receiveMaximum = defaultSendMaximum,
-): ReceiverSession['publish'] {
-  const most = Math.min(receiveMaximum, defaultSendMaximum);
-  const waiting: (() => void)[] = [];
-  let onTheWay = 0;
-  void wire.ended.then(() => {
-    for (const go of waiting.splice(0)) go();
-  });
-  return async (topic, payload) => {
-    // Who waits is handed the place of one that is done: nobody can come in between.
-    if (onTheWay >= most) await new Promise<void>((resolve) => waiting.push(resolve));
-    else onTheWay += 1;
-    try {
-      const messageId = ids();
-      const answered = wire.answer('puback', messageId);
-      wire.send({ cmd: 'publish', topic, payload, qos: 1, retain: false, dup: false, messageId });
-      const { reasonCode = 0 } = await answered;
-      if (reasonCode >= reason.firstFailure) {
-        throw refusal(peer, `the message to ${topic}`, reasonCode);
-      }
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) onTheWay -= 1;
-      else next();
-    }
   };
 }
 
