@@ -166,6 +166,15 @@ describe('a command to a fleet', () => {
     expect(outcomesOf(run)).toEqual(['dev-0000 updated']);
   });
 
+  it('is not sent when it is cancelled while devices are looked for', async () => {
+    const broker = await testBroker();
+    const controller = new AbortController();
+    const client = await testClient(broker.url);
+    const sleep = async () => controller.abort();
+    const run = commandFleet(client, {}, { signal: controller.signal, sleep });
+    expect((await rejection(run)).code).toBe('cancelled');
+  });
+
   it('ends with what is known when it is cancelled', async () => {
     const { client } = await scene(1, { faults: [{ fault: 'silent', count: 1 }] });
     const controller = new AbortController();

@@ -38,6 +38,17 @@ describe('the topics on which devices report', () => {
     expect(topics.read(message('fleet/d1/other', '{}'))).toBeUndefined();
   });
 
+  it('hold no control characters: nobody could be told anything there', () => {
+    const odd = createReportTopics({
+      statusTopics: ['a/{device}'],
+      edgeTopic: 'e/{model}/{device}',
+    });
+    const text = '{"status":0,"firmware_version":"1.0.0","device_model":"m"}';
+    for (const topic of ['a/d\u0007', 'e/m\u0007/d1/status']) {
+      expect(odd.read(message(topic, text))).toMatchObject({ kind: 'malformed' });
+    }
+  });
+
   it.each(['paku/edge', 'paku/{node}', 'paku/+/{device}', ''])(
     'of edge devices cannot be %j',
     (edgeTopic) => {

@@ -156,7 +156,7 @@ export async function commandFleet(
       ...expectation,
     },
     wait: true,
-    discoverMs: 100,
+    discoverMs: 250, // a busy machine takes its time
     now: Date.now,
     signal: never,
     notify: () => {},

@@ -56,3 +56,24 @@ export function newsStory(catalog = newsCatalog(), offers = false) {
     keep: (atS: number, message: object) => hear(atS, statusNews(message, true)).outcome,
   };
 }
+
+/** An update from 1.0.0 to 2.0.0 by a device that had been up for an hour. */
+export const working = { current_version: '1.0.0', available_version: '2.0.0' };
+export const download = { ...working, status: 2, progress_pct: 40, uptime_sec: 3610 };
+export const install = { ...working, status: 3, progress_pct: 100, uptime_sec: 3620 };
+export const written = { ...working, status: 4, progress_pct: 100, uptime_sec: 3625 };
+export const runsNew = { status: 0, current_version: '2.0.0', uptime_sec: 5 };
+export const runsOld = { status: 0, current_version: '1.0.0', uptime_sec: 5 };
+
+/** The history of it, but for its end. */
+export const update = ['new>downloading', 'downloading>installing', 'installing>installed'];
+
+/** A device that has written the update, and not restarted yet. */
+export function updated() {
+  const story = newsStory();
+  story.say(0, { status: 0, current_version: '1.0.0', uptime_sec: 3600 });
+  story.say(10, download);
+  story.say(20, install);
+  story.say(25, written);
+  return story;
+}

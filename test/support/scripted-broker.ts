@@ -57,7 +57,7 @@ export async function createScriptedBroker(script: BrokerScript = {}): Promise<S
       // Our half of a connection stays open; theirs is at its end.
       const there = [...sockets].filter((socket) => !socket.readableEnded && !socket.destroyed);
       await Promise.all(
-        there.map((socket) => Promise.race([once(socket, 'end'), once(socket, 'close')])),
+        there.map((socket) => new Promise((gone) => socket.once('end', gone).once('close', gone))),
       );
     },
     close: () =>

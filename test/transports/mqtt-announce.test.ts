@@ -14,6 +14,7 @@ import {
   testImage,
   testUpdateServer,
 } from '../support/fleet.ts';
+import { scriptedBroker } from '../support/mqtt.ts';
 
 const image = testImage('1.1.0');
 const facts = factsOf(image, { version: '1.1.0' });
@@ -124,6 +125,22 @@ describe('a retained announcement whose devices are followed', () => {
       code: 'fleet-incomplete',
       message: 'cancelled: 1 of 1 devices do not run 1.1.0; the announcement stays on news',
     });
+  });
+
+  it('stays, too, when that happens before the broker has acknowledged it', async () => {
+    const stop = new AbortController();
+    const broker = await scriptedBroker({
+      onPacket(packet, connection) {
+        const { cmd, messageId = 0 } = packet;
+        if (cmd === 'subscribe') connection.send({ cmd: 'suback', messageId, granted: [1] });
+        if (cmd === 'publish') stop.abort();
+      },
+    });
+    const { channel } = await scene({ devices: ['gone'] });
+    const context = sendContext({ now: () => new Date(), signal: stop.signal });
+    const delivery = deliveryOf({ ...channel, broker: broker.url });
+    const sending = failureOf(delivery.send(payloadOf(image, facts), context));
+    expect(await sending).toMatchObject({ code: 'fleet-incomplete' });
   });
 
   it('is left alone when a newer one has taken its place', async () => {

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type BrokerOptions, createBroker } from '../../tools/simulator/broker.ts';
 import { parseBroker } from '../../tools/transports/mqtt/connection/broker-url.ts';
@@ -91,6 +91,14 @@ describe('a connection to a broker', () => {
     onTestFinished(() => silent.close());
     const failure = await rejection(client(`mqtt://127.0.0.1:${silent.port}`, { timeoutMs: 50 }));
     expect(failure.code).toBe('timeout');
+  });
+
+  it('leaves nothing at the signal when it is closed', async () => {
+    const { url } = await broker();
+    const { signal } = new AbortController();
+    const speaker = await client(url, {}, { signal });
+    await speaker.close();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('ends when it is cancelled, also while it waits for an acknowledgement', async () => {

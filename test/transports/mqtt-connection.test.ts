@@ -3,6 +3,10 @@ import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createBroker } from '../../tools/simulator/broker.ts';
+import { startDeadline } from '../../tools/transports/deadline.ts';
+import { parseBroker } from '../../tools/transports/mqtt/connection/broker-url.ts';
+import { prepareConnection } from '../../tools/transports/mqtt/connection/connection.ts';
+import { openSession } from '../../tools/transports/mqtt/connection/session.ts';
 import { mqtt } from '../../tools/transports/mqtt.ts';
 import { factsOf, failureOf, sampleBytes, sendContext } from '../support/deliveries.ts';
 import { published, scriptedBroker, sendMqtt } from '../support/mqtt.ts';
@@ -55,6 +59,33 @@ describe('the connection', () => {
       message: expect.stringContaining('Unsupported Protocol Version (0x84)'),
     });
     expect(broker.published).toEqual([]);
+  });
+
+  it('says nothing more after it has taken leave, however long the broker takes to hang up', async () => {
+    const broker = await scriptedBroker({ onPacket: () => undefined });
+    const { signal } = new AbortController();
+    const deadline = startDeadline({ peer: 'b', timeoutMs: 1000, signal, doing: 'connecting' });
+    onTestFinished(deadline.stop);
+    const session = await openSession({
+      open: await prepareConnection({
+        broker: parseBroker(broker.url),
+        tls: {},
+        insecure: false,
+      }),
+      version: 5,
+      peer: 'b',
+      deadline,
+      credentials: { clientId: 'c', keepalive: 1 },
+    });
+    if (session instanceof Error) throw session;
+    onTestFinished(session.close);
+    const message = { topic: 'fw', qos: 0, retain: false, sizeBytes: 1, properties: {} } as const;
+    await session.publish(
+      { ...message, open: () => Readable.from([Buffer.from('x')]) },
+      () => undefined,
+    );
+    await session.end();
+    expect(broker.packets.at(-1)?.cmd).toBe('disconnect');
   });
 
   it('it is kept alive while an acknowledgement takes its time', async () => {

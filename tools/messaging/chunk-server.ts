@@ -4,7 +4,7 @@ import {
   firmwareAttributes,
   parsePullRequest,
 } from '../core/chunks/pull.ts';
-import type { TopicTemplate } from '../core/fleet/commands/topic-template.ts';
+import { holdsControls, type TopicTemplate } from '../core/fleet/commands/topic-template.ts';
 import type { ArtifactFacts } from '../core/release/delivery.ts';
 import type { BrokerClient, IncomingMessage } from '../transports/mqtt/connection/client.ts';
 
@@ -60,7 +60,7 @@ export async function serveChunks(options: ChunkServerOptions): Promise<ChunkSer
   };
   const answer = ({ topic, payload, qos, retained }: IncomingMessage) => {
     const places = topics.request.match(topic);
-    if (places === undefined || retained || isOdd(topic)) return;
+    if (places === undefined || retained || holdsControls(topic)) return;
     stats.requests += 1;
     const requestId = places.requestId ?? '';
     const request = parsePullRequest(places.n ?? '', payload);
@@ -82,17 +82,13 @@ export async function serveChunks(options: ChunkServerOptions): Promise<ChunkSer
     1,
     ({ topic, payload, qos, retained }) => {
       const places = topics.attributesRequest.match(topic);
-      if (places === undefined || retained || isOdd(topic) || waiting >= mostWaiting) return;
+      if (places === undefined || retained || holdsControls(topic) || waiting >= mostWaiting)
+        return;
       send(topics.attributesResponse.expand(places), answerAttributes(payload, facts), qos);
     },
   );
   await client.subscribe(topics.request.filter, 1, answer);
   return { stats };
-}
-
-/** A topic with control characters is no request that could be answered, or shown. */
-function isOdd(topic: string): boolean {
-  return /[\p{Cc}\p{Cs}]/u.test(topic);
 }
 
 /** Tells devices that there is firmware: the push form of the attributes, without `shared` (4.2). */

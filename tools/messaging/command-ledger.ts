@@ -7,9 +7,7 @@ import {
 } from '../core/fleet/commands/voices.ts';
 import type { DeviceWait, Expectation } from '../core/fleet/commands/wait.ts';
 import { createWaitList, type WaitEvent, type WaitList } from '../core/fleet/commands/wait-list.ts';
-
-/** Rejects when the signal is aborted. */
-export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
+import type { Sleep } from '../transports/sleep.ts';
 
 export interface LedgerOptions {
   readonly expectation: Omit<Expectation, 'sentAtMs'>;

@@ -1,5 +1,4 @@
-import { setTimeout as realSleep } from 'node:timers/promises';
-import { OtaError } from '../core/errors.ts';
+import { cancelledError, OtaError } from '../core/errors.ts';
 import {
   type AudienceRequest,
   chooseDevices,
@@ -10,7 +9,8 @@ import type { TopicTemplate } from '../core/fleet/commands/topic-template.ts';
 import type { DeviceWait, Expectation } from '../core/fleet/commands/wait.ts';
 import type { WaitEvent } from '../core/fleet/commands/wait-list.ts';
 import type { BrokerClient } from '../transports/mqtt/connection/client.ts';
-import { createLedger, type Ledger, type Sleep } from './command-ledger.ts';
+import { bySystem, type Sleep } from '../transports/sleep.ts';
+import { createLedger, type Ledger } from './command-ledger.ts';
 import { followStatus } from './status-feed.ts';
 
 export type CommandEvent =
@@ -56,6 +56,7 @@ export async function runCommand(options: CommandRunOptions): Promise<CommandRun
   if (!perDevice) refuseChoice(audience, commandTopic.text);
   const ledger = ledgerFor(options, perDevice);
   if (options.wait || (perDevice && audience.all)) await listen(options, ledger);
+  if (signal.aborted) throw cancelledError();
   const devices = perDevice ? chooseDevices(audience, known, ledger.heard()) : known.devices;
   const topics = perDevice
     ? devices.map((device) => commandTopic.expand({ device }))
@@ -113,5 +114,3 @@ function refuseChoice({ devices, groups }: AudienceRequest, topic: string): void
 
 /** Devices that talk all the time must not keep the command back for ever. */
 const mostQuietWaits = 20;
-
-const bySystem: Sleep = (ms, signal) => realSleep(ms, undefined, { signal });

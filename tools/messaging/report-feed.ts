@@ -50,6 +50,12 @@ export function createReportFeed(options: ReportFeedOptions): StatusFeed {
   let handler: ReportHandler | undefined;
   let session: ReceiverSession | undefined;
   let running: Promise<unknown> = Promise.resolve();
+  const keep = (opened: ReceiverSession): void => {
+    session = opened;
+    void opened.ended.then(() => {
+      if (session === opened) session = undefined;
+    });
+  };
   return {
     start(log) {
       handler = createReportHandler({ ...options, log });
@@ -57,8 +63,7 @@ export function createReportFeed(options: ReportFeedOptions): StatusFeed {
       const parts = { ...options, log, handle, signal };
       const say = createVoice(log);
       const notify = (event: ReceiverEvent): void => {
-        if (event.type === 'connected') session = event.session;
-        if (event.type === 'lost') session = undefined;
+        if (event.type === 'connected') keep(event.session);
         say(event);
       };
       running = Promise.all([keepReceiving(parts, notify), keepAdopting(parts)]);

@@ -1,6 +1,10 @@
 import { OtaError } from '../core/errors.ts';
 import { parseStatus } from '../core/fleet/commands/status.ts';
-import { parseTopicTemplate, type TopicTemplate } from '../core/fleet/commands/topic-template.ts';
+import {
+  holdsControls,
+  parseTopicTemplate,
+  type TopicTemplate,
+} from '../core/fleet/commands/topic-template.ts';
 import { type EdgeTopic, edgeTopics, parseEdgeNews } from '../core/fleet/news/edge-news.ts';
 import { malformed, newsOfStatus, type ParsedNews } from '../core/fleet/news/news.ts';
 import type { ReceivedMessage } from '../transports/mqtt/receiver/session.ts';
@@ -50,6 +54,7 @@ export function createReportTopics(settings: ReportTopicSettings): ReportTopics 
     read(message) {
       const found = routeOf(message.topic);
       if (found === undefined) return;
+      if (holdsControls(message.topic)) return malformed('has a control character in its topic');
       if (message.oversizeBytes !== undefined) {
         return malformed(`has ${message.oversizeBytes} bytes`);
       }

@@ -1,26 +1,17 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { aRelease, aRollout } from '../../support/fleet-facts.ts';
-import { newsCatalog, newsStory } from '../../support/news-story.ts';
-
-/** An update from 1.0.0 to 2.0.0 by a device that had been up for an hour. */
-const working = { current_version: '1.0.0', available_version: '2.0.0' };
-const download = { ...working, status: 2, progress_pct: 40, uptime_sec: 3610 };
-const install = { ...working, status: 3, progress_pct: 100, uptime_sec: 3620 };
-const written = { ...working, status: 4, progress_pct: 100, uptime_sec: 3625 };
-const runsNew = { status: 0, current_version: '2.0.0', uptime_sec: 5 };
-const runsOld = { status: 0, current_version: '1.0.0', uptime_sec: 5 };
-
-const update = ['new>downloading', 'downloading>installing', 'installing>installed'];
-
-function updated() {
-  const story = newsStory();
-  story.say(0, { status: 0, current_version: '1.0.0', uptime_sec: 3600 });
-  story.say(10, download);
-  story.say(20, install);
-  story.say(25, written);
-  return story;
-}
+import { aRelease } from '../../support/fleet-facts.ts';
+import {
+  download,
+  install,
+  newsCatalog,
+  newsStory,
+  runsNew,
+  runsOld,
+  update,
+  updated,
+  working,
+  written,
+} from '../../support/news-story.ts';
 
 describe('a device that is heard of over MQTT', () => {
   it('is registered by its first message, whatever that is', () => {
@@ -167,104 +158,6 @@ describe('a device that is heard of over MQTT', () => {
   });
 });
 
-describe('what comes twice, late or by two ways', () => {
-  it('changes nothing when it is repeated', () => {
-    const story = updated();
-    for (const message of [written, install, download]) story.say(26, message);
-    story.say(40, runsNew);
-    for (const message of [runsNew, written, install, download]) story.say(41, message);
-    expect(story.history).toEqual([...update, 'installed>confirmed']);
-  });
-
-  it('begins nothing again after its end', () => {
-    const story = newsStory();
-    story.say(10, download);
-    story.say(12, { ...working, status: 5, uptime_sec: 3612 });
-    expect(story.say(13, { ...download, progress_pct: 60, uptime_sec: 3611 })).toBe('overtaken');
-    // Whole seconds only: the same one.
-    expect(story.say(13, { ...download, progress_pct: 60, uptime_sec: 3612 })).toBe('overtaken');
-    expect(story.history).toEqual(['new>downloading', 'downloading>failed']);
-  });
-
-  it('does not make a rollback of a message from before the update', () => {
-    const story = updated();
-    expect(story.say(55, { status: 0, current_version: '1.0.0', uptime_sec: 3600 })).toBe(
-      'overtaken',
-    );
-    expect(story.history).toEqual(update);
-  });
-
-  it('begins nothing again after a rollback, either', () => {
-    const story = updated();
-    for (const at of [40, 41]) story.say(at, { ...runsOld, uptime_sec: at - 35 });
-    for (const message of [written, install, download]) story.say(42, message);
-    expect(story.history).toEqual([...update, 'installed>rolled_back']);
-  });
-
-  it('does not take the running version back, with an uptime or without', () => {
-    for (const clock of [{}, { uptime_sec: undefined }]) {
-      const story = updated();
-      story.say(40, { ...runsNew, ...clock });
-      story.say(41, { ...written, ...clock });
-      expect(story.record().device.version).toBe('2.0.0');
-    }
-  });
-
-  it('is not seen in what a device does later in the same boot', () => {
-    const story = newsStory();
-    // What confirmed the update was held up for ten minutes.
-    story.say(0, { ...written, uptime_sec: 3625 });
-    story.say(600, runsNew);
-    story.say(990, { status: 1, current_version: '2.0.0', uptime_sec: 990 });
-    story.say(1000, {
-      ...download,
-      available_version: '2.0.0',
-      current_version: '2.0.0',
-      uptime_sec: 1000,
-    });
-    expect(story.history.at(-1)).toBe('new>downloading');
-  });
-
-  it('is told from a device that came back without a word and begins anew', () => {
-    const story = updated();
-    story.say(40, runsNew);
-    story.say(200, { ...download, uptime_sec: 20 });
-    expect(story.history.slice(-2)).toEqual(['confirmed>rolled_back', 'new>downloading']);
-  });
-
-  it('is told from a restart, also when all messages were held up', () => {
-    const story = newsStory();
-    // A minute of messages at once: the device restarted at second 30.
-    for (const message of [download, install, written]) story.say(100, message);
-    story.say(100.1, { ...runsOld, uptime_sec: 40 });
-    expect(story.history.at(-1)).toBe('installed>rolled_back');
-  });
-
-  it('leads to the same end in any order, and any number of times', () => {
-    const messages = [
-      download,
-      { ...download, progress_pct: 70, uptime_sec: 3615 },
-      install,
-      written,
-    ];
-    const arrivals = fc
-      .array(fc.constantFrom(...messages), { maxLength: 12 })
-      .chain((extra) =>
-        fc.shuffledSubarray([...messages, ...extra], { minLength: messages.length + extra.length }),
-      );
-    fc.assert(
-      fc.property(arrivals, (order) => {
-        const story = newsStory();
-        order.forEach((message, index) => void story.say(30 + index / 100, message));
-        for (const at of [40, 41]) story.say(at, runsNew);
-        for (const message of order) story.say(41, message);
-        expect(story.record().attempt).toMatchObject({ id: 1, state: 'confirmed' });
-        expect(story.history.filter((move) => move.startsWith('new>'))).toHaveLength(1);
-      }),
-    );
-  });
-});
-
 describe('what the broker kept', () => {
   it('tells who is there and what runs, and begins nothing', () => {
     const story = newsStory();
@@ -292,61 +185,5 @@ describe('what the broker kept', () => {
       'downloading>installing',
       'installing>failed',
     ]);
-  });
-});
-
-describe('a device that must be told', () => {
-  const stable = newsCatalog([aRelease({ stable: true })]);
-  const there = { deviceId: 'd1', named: 'by-topic', retained: false, asks: true } as const;
-  const news = {
-    ...there,
-    model: 'esp32',
-    runs: { version: '1.0.0', build: undefined, imageSha256: undefined },
-  };
-
-  it('is told of an update once, again after a quarter of an hour, and never while it works', () => {
-    const story = newsStory(stable, true);
-    expect(story.hear(0, news).tell?.version).toBe('2.0.0');
-    expect(story.hear(60, news).tell).toBeUndefined();
-    expect(story.hear(900, news).tell?.version).toBe('2.0.0');
-    expect(story.hear(960, news).tell).toBeUndefined();
-    story.hear(961, { ...there, report: { status: 'pending', version: '2.0.0' } });
-    story.hear(962, { ...there, report: { status: 'downloading', progress: 3 } });
-    expect(story.hear(9000, news).tell).toBeUndefined();
-    expect(story.history).toEqual(['new>pending', 'pending>downloading']);
-  });
-
-  it('is told in another attempt an hour after a failure', () => {
-    const story = newsStory(stable, true);
-    story.hear(0, news);
-    story.hear(1, { ...there, report: { status: 'failed', version: '2.0.0' } });
-    expect(story.hear(60, news).tell).toBeUndefined();
-    expect(story.hear(3700, news).tell?.version).toBe('2.0.0');
-    expect(story.history).toEqual(['new>pending', 'pending>failed', 'new>pending']);
-  });
-
-  it('is told nothing by a paused rollout, and loses the offer that it did not take up', () => {
-    const releases = [aRelease()];
-    const rollouts = [aRollout()];
-    const story = newsStory(newsCatalog(releases, rollouts), true);
-    expect(story.hear(0, news).tell?.version).toBe('2.0.0');
-    rollouts[0] = aRollout({ state: 'paused' });
-    expect(story.hear(1, news).tell).toBeUndefined();
-    expect(story.history).toEqual(['new>pending', 'pending>cancelled']);
-    rollouts[0] = aRollout();
-    expect(story.hear(2, news).tell?.version).toBe('2.0.0');
-  });
-
-  it('goes on with a download in spite of what it says of itself in between', () => {
-    const story = newsStory(stable, true);
-    story.hear(0, news);
-    story.hear(1, { ...there, report: { status: 'installing', progress: 3 } });
-    story.hear(2, news);
-    story.hear(3, { ...there, report: { status: 'downloading', progress: 99 } });
-    expect(story.history).toEqual(['new>pending', 'pending>installing']);
-  });
-
-  it('is told nothing where offers are switched off', () => {
-    expect(newsStory(stable, false).hear(0, news).tell).toBeUndefined();
   });
 });

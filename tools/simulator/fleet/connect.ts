@@ -1,6 +1,6 @@
 import { parseBroker } from '../../transports/mqtt/connection/broker-url.ts';
 import { type BrokerClient, openClient } from '../../transports/mqtt/connection/client.ts';
-import { bySystem, type Sleep } from './sleep.ts';
+import { bySystem, type Sleep } from '../../transports/sleep.ts';
 
 /** How the devices of a fleet reach their broker. */
 export interface DeviceBroker {

@@ -40,8 +40,13 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
     });
   }
 
-  await machine.powerOn();
-  await report.say('idle', 'Ready');
+  try {
+    await machine.powerOn();
+    await report.say('idle', 'Ready');
+  } catch (error) {
+    await machine.close();
+    throw error;
+  }
   jobs.begin();
   return {
     name,
@@ -49,7 +54,7 @@ export async function startDevice(options: DeviceOptions): Promise<VirtualDevice
       return machine.slots.running.version;
     },
     idle: jobs.idle,
-    close: () => machine.client.close(),
+    close: machine.close,
   };
 }
 

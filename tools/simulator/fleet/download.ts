@@ -1,9 +1,9 @@
 import type { PublicKey } from '../../core/signing/key.ts';
+import type { Sleep } from '../../transports/sleep.ts';
 import { DeviceError } from './device-error.ts';
 import type { Machine } from './machine.ts';
 import { type Fault, type FleetProfile, hasFault } from './profile.ts';
 import type { Reporter } from './report.ts';
-import type { Sleep } from './sleep.ts';
 import type { BootImage } from './slots.ts';
 import type { Offer } from './source.ts';
 import { type ExpectedImage, openSlot } from './update-slot.ts';

@@ -1,13 +1,13 @@
 import type { Agent } from 'undici';
 import type { PublicKey } from '../../core/signing/key.ts';
 import type { BrokerClient } from '../../transports/mqtt/connection/client.ts';
+import { bySystem, type Sleep } from '../../transports/sleep.ts';
 import { listenForAnnouncements } from './announce.ts';
 import { createConnector, type DeviceBroker } from './connect.ts';
 import { type DeviceOptions, startDevice, type VirtualDevice } from './device.ts';
 import { deviceName, type FleetProfile } from './profile.ts';
 import { createPullSource } from './pull.ts';
 import { listenForPush } from './push.ts';
-import { bySystem, type Sleep } from './sleep.ts';
 import { createHttpsSource, type FirmwareSource } from './source.ts';
 
 export interface FleetOptions extends DeviceBroker {

@@ -1,6 +1,6 @@
 import type { BrokerClient } from '../../transports/mqtt/connection/client.ts';
+import type { Sleep } from '../../transports/sleep.ts';
 import type { FleetProfile } from './profile.ts';
-import type { Sleep } from './sleep.ts';
 import { type BootImage, createSlots, type Slots } from './slots.ts';
 
 export interface MachineOptions {
@@ -27,6 +27,8 @@ export interface Machine {
   rollbackTarget(): BootImage;
   /** Boots it. */
   rollBack(): Promise<void>;
+  /** Closes the connection, if there is one. */
+  close(): Promise<void>;
 }
 
 /** An hour of uptime before the test begins, so that a boot is seen. */
@@ -66,5 +68,6 @@ export function createMachine(
     bootNew: (image) => boot(() => slots.runNew(image)),
     rollbackTarget: slots.rollbackTarget,
     rollBack: () => boot(slots.rollBack),
+    close: async () => client?.close(),
   };
 }

@@ -2,8 +2,8 @@ import { pullTopics } from '../../core/chunks/pull.ts';
 import { createPullClient } from '../../core/chunks/pull-client.ts';
 import { parseTopicTemplate } from '../../core/fleet/commands/topic-template.ts';
 import type { BrokerClient, IncomingMessage } from '../../transports/mqtt/connection/client.ts';
+import type { Sleep } from '../../transports/sleep.ts';
 import { DeviceError } from './device-error.ts';
-import type { Sleep } from './sleep.ts';
 import type { FirmwareSource } from './source.ts';
 
 const answerMs = 3000;

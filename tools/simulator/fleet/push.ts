@@ -8,8 +8,8 @@ import {
 } from '../../core/chunks/push-messages.ts';
 import { createPushReceiver, type PushReceiver } from '../../core/chunks/push-receiver.ts';
 import type { BrokerClient } from '../../transports/mqtt/connection/client.ts';
+import type { Sleep } from '../../transports/sleep.ts';
 import { DeviceError } from './device-error.ts';
-import type { Sleep } from './sleep.ts';
 import type { Offer } from './source.ts';
 import type { ImageSlot } from './update-slot.ts';
 

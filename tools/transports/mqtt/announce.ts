@@ -39,10 +39,7 @@ export async function announceAndFollow(
   const client = await openPlannedClient(plan, context);
   try {
     const waits = await listen(client, announced, context);
-    await publish(client, message);
-    if (plan.metadataTopic !== undefined) {
-      await publish(client, descriptionMessage(plan, plan.metadataTopic, facts));
-    }
+    await announce(client, message, announced, context.signal);
     context.onProgress(message.sizeBytes);
     await untilEnded(waits, context);
     requireUpdated(waits, announced, context.signal.aborted);
@@ -80,6 +77,22 @@ async function listen(
   waits = createWaitList(expectation, () => {});
   for (const device of devices) waits.join(device, early.get(device));
   return waits;
+}
+
+/** Cancelled in the middle, it may stand at the broker all the same: what follows says so. */
+async function announce(
+  client: BrokerClient,
+  message: Message,
+  { plan, facts }: FollowedAnnouncement,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await publish(client, message);
+    if (plan.metadataTopic === undefined) return;
+    await publish(client, descriptionMessage(plan, plan.metadataTopic, facts));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 async function publish(client: BrokerClient, message: Message): Promise<void> {

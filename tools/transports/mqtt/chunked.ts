@@ -1,4 +1,3 @@
-import { setTimeout as realSleep } from 'node:timers/promises';
 import type { PushDevice } from '../../core/chunks/push-devices.ts';
 import { buildPushManifest, pushLimits } from '../../core/chunks/push-messages.ts';
 import {
@@ -7,6 +6,7 @@ import {
   type Receipt,
   type SendContext,
 } from '../../core/release/delivery.ts';
+import { bySystem } from '../sleep.ts';
 import type { BrokerClient } from './connection/client.ts';
 import type { ChunkedMode } from './mode.ts';
 import type { MqttPlan } from './plan.ts';
@@ -41,7 +41,7 @@ export async function sendInChunks(
       deadlineMs: mode.deadlineMs,
       keepManifest: plan.retain,
       now: () => context.now().getTime(),
-      sleep: context.sleep ?? ((ms, signal) => realSleep(ms, undefined, { signal })),
+      sleep: context.sleep ?? bySystem,
       signal: context.signal,
       onProgress: context.onProgress,
     });

@@ -7,6 +7,7 @@ import {
   pushTopics,
 } from '../../core/chunks/push-messages.ts';
 import { createPushPublisher, type PushPublisher } from '../../core/chunks/push-publisher.ts';
+import type { Sleep } from '../sleep.ts';
 import type { BrokerClient } from './connection/client.ts';
 import { announceTransfer, askFirst } from './push-resume.ts';
 
@@ -25,8 +26,7 @@ export interface PushOptions {
   /** Keep the manifest at the broker afterwards, for devices that come later. */
   readonly keepManifest: boolean;
   readonly now: () => number;
-  /** Rejects when the signal is aborted. */
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly sleep: Sleep;
   readonly signal: AbortSignal;
   onProgress(sentBytes: number): void;
 }
@@ -49,6 +49,8 @@ interface Transfer {
   readonly deadline: number;
   /** Requests of devices so far. */
   requests(): number;
+  /** Devices that have said something since the last end message. */
+  readonly answered: Set<string>;
 }
 
 /** The publisher's side of `ota-chunks/1` (docs/chunked-mqtt.md), to the end or the deadline. */
@@ -67,6 +69,7 @@ export async function pushChunks(options: PushOptions): Promise<PushOutcome> {
     if (rounds > 0) await sayManifest(JSON.stringify(manifest));
     await sendRound(transfer);
     rounds += 1;
+    transfer.answered.clear();
     await client.publish(`${base}/${pushTopics.end}`, formatPushEnd(manifest, rounds), { qos: 1 });
     await awaitRequests(transfer);
     if (isOver(transfer)) break;
@@ -87,12 +90,15 @@ async function openTransfer(options: PushOptions): Promise<Transfer> {
   const { client, base, manifest } = options;
   const deadline = options.now() + options.deadlineMs;
   const publisher = createPushPublisher(manifest, options.expected);
+  const answered = new Set<string>();
   let requests = 0;
   await client.subscribe(`${base}/${pushTopics.request}`, 1, ({ payload, retained }) => {
     const request = retained ? '' : parsePushRequest(payload, manifest.chunk_count);
-    if (typeof request !== 'string' && publisher.receive(request)) requests += 1;
+    if (typeof request === 'string' || !publisher.receive(request)) return;
+    requests += 1;
+    answered.add(request.device_id);
   });
-  return { options, publisher, deadline, requests: () => requests };
+  return { options, publisher, deadline, requests: () => requests, answered };
 }
 
 function isOver({ options, publisher, deadline }: Transfer): boolean {
@@ -101,7 +107,11 @@ function isOver({ options, publisher, deadline }: Transfer): boolean {
 }
 
 function haveAllEnded(devices: readonly PushDevice[]): boolean {
-  return devices.every(({ state }) => state === 'complete' || state === 'failed');
+  return devices.every(hasEnded);
+}
+
+function hasEnded({ state }: PushDevice): boolean {
+  return state === 'complete' || state === 'failed';
 }
 
 /** After the first request of a round, others get so long to join it. */
@@ -111,19 +121,29 @@ const repeatEndMs = 5000;
 const tickMs = 20;
 
 /** Waits until somebody misses something, all are done, or nobody says anything any more. */
-async function awaitRequests({ options, publisher, deadline, requests }: Transfer): Promise<void> {
+async function awaitRequests(transfer: Transfer): Promise<void> {
+  const { options, publisher, deadline, requests } = transfer;
   const { now, sleep, signal } = options;
   const silenceMs = options.expected.length > 0 ? repeatEndMs : options.settleMs;
   let heardAt = now();
   let heard = requests();
+  let hadWork = publisher.hasWork;
   while (!publisher.isSettled && now() < deadline) {
     if (requests() !== heard) {
       heard = requests();
-      heardAt = publisher.hasWork ? heardAt : now();
+      if (!hadWork) heardAt = now();
+      hadWork = publisher.hasWork;
     }
+    if (publisher.hasWork && haveAllAnswered(transfer)) return;
     if (now() - heardAt >= (publisher.hasWork ? collectMs : silenceMs)) return;
     await sleep(tickMs, signal);
   }
+}
+
+/** Who is expected, at least; nothing more is to come in this round then. */
+function haveAllAnswered({ options, publisher, answered }: Transfer): boolean {
+  const isDone = (device: PushDevice) => answered.has(device.device) || hasEnded(device);
+  return options.expected.length > 0 && publisher.devices().every(isDone);
 }
 
 /** Sends what waits, at most `window` chunks unacknowledged at a time. */

@@ -5,6 +5,7 @@ import {
   pushTopics,
 } from '../../core/chunks/push-messages.ts';
 import type { PushPublisher } from '../../core/chunks/push-publisher.ts';
+import type { Sleep } from '../sleep.ts';
 import type { BrokerClient } from './connection/client.ts';
 
 export interface ResumeOptions {
@@ -14,8 +15,7 @@ export interface ResumeOptions {
   readonly manifest: PushManifest;
   readonly expected: readonly string[];
   readonly now: () => number;
-  /** Rejects when the signal is aborted. */
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly sleep: Sleep;
   readonly signal: AbortSignal;
 }
 

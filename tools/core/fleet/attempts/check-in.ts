@@ -3,7 +3,7 @@ import { isRunning } from '../offers/release-facts.ts';
 import { judgeCheck } from './attempt.ts';
 import type { Device } from './device.ts';
 import { type Moment, momentOf } from './moment.ts';
-import { beginAttempt, countSetback, moveAttempt } from './move.ts';
+import { type AttemptNews, beginAttempt, countSetback, moveAttempt } from './move.ts';
 import type { Attempt, DeviceRecord, FleetCatalog, FleetChange, Move } from './record.ts';
 
 /** What a device says when it asks for an update. */
@@ -37,9 +37,9 @@ export function answerCheckIn(
   const moves: Move[] = [];
   let attempt = record?.attempt;
 
-  const proved = attempt === undefined ? undefined : proofOf(attempt, device, catalog, moment);
+  const proved = attempt && proofOf(attempt, device, {}, catalog, moment);
   if (proved !== undefined && attempt !== undefined) {
-    moves.push({ ...proved, from: attempt.state });
+    moves.push(proved);
     device = countSetback(device, attempt.releaseId, attempt.state, proved.to);
     attempt = proved.attempt;
     attempts.push(attempt);
@@ -117,10 +117,11 @@ function deviceOf(before: Device | undefined, checkIn: CheckIn): Device {
   };
 }
 
-/** What running this image proves about the last attempt. */
-function proofOf(
+/** What the image that runs proves about the last attempt; `undefined` when nothing changes. */
+export function proofOf(
   attempt: Attempt,
   device: Device,
+  news: AttemptNews,
   catalog: FleetCatalog,
   moment: Moment,
 ): Move | undefined {
@@ -130,7 +131,7 @@ function proofOf(
   const to = judgeCheck(attempt.state, isRunning(device, release), cameBack);
   if (to === undefined) return;
   const detail = `runs ${device.version}${device.build === undefined ? '' : ` build ${device.build}`}`;
-  const moved = moveAttempt(attempt, to, {}, catalog, moment);
+  const moved = moveAttempt(attempt, to, news, catalog, moment);
   return { attempt: moved, from: attempt.state, to, source: 'check', detail };
 }
 

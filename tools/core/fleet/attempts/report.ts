@@ -1,8 +1,9 @@
 import { OtaError } from '../../errors.ts';
 import type { ReleaseFacts } from '../offers/release-facts.ts';
 import { isClosedAttempt, judgeReport, type ReportedStatus } from './attempt.ts';
+import { moved, unchanged } from './change.ts';
 import { type Moment, momentOf } from './moment.ts';
-import { type AttemptNews, beginAttempt, countSetback, deadlineOf, moveAttempt } from './move.ts';
+import { type AttemptNews, beginAttempt, deadlineOf, moveAttempt } from './move.ts';
 import type { Attempt, DeviceRecord, FleetCatalog, FleetChange, Move } from './record.ts';
 
 /** A device's word on how an update goes. */
@@ -71,20 +72,17 @@ function step(
   moment: Moment,
 ): Move {
   if (attempt === undefined) throw new TypeError('a move needs an attempt');
-  const moved = moveAttempt(attempt, to, news, catalog, moment);
-  return { attempt: moved, from: attempt.state, to, source: 'report', detail: news.error };
+  const next = moveAttempt(attempt, to, news, catalog, moment);
+  return { attempt: next, from: attempt.state, to, source: 'report', detail: news.error };
 }
 
 function apply(record: DeviceRecord, moves: readonly Move[], nowMs: number): FleetChange {
-  let { device } = record;
-  for (const { attempt, from, to } of moves) {
-    device = countSetback(device, attempt.releaseId, from, to);
-  }
+  const change = moved(record, moves);
+  const { device, attempt } = change.record;
   return {
-    moves,
-    attempts: moves.map(({ attempt }) => attempt),
-    deviceChanged: device !== record.device || moves.at(-1)?.attempt.id === undefined,
-    record: { ...record, device, attempt: moves.at(-1)?.attempt, lastSeenAtMs: nowMs },
+    ...change,
+    deviceChanged: device !== record.device || attempt?.id === undefined,
+    record: { ...change.record, lastSeenAtMs: nowMs },
   };
 }
 
@@ -96,13 +94,12 @@ function repeat(
   catalog: FleetCatalog,
   { atMs, nowMs }: Moment,
 ): FleetChange {
-  const unchanged = { record, deviceChanged: false, attempts: [], moves: [] };
-  if (attempt === undefined || isClosedAttempt(attempt.state)) return unchanged;
+  if (attempt === undefined || isClosedAttempt(attempt.state)) return unchanged(record);
   const progress = report.progress ?? attempt.progress;
   const bytes = report.bytes ?? attempt.bytes;
   const error = report.error ?? attempt.error;
   if (progress === attempt.progress && bytes === attempt.bytes && error === attempt.error)
-    return unchanged;
+    return unchanged(record);
   const next: Attempt = {
     ...attempt,
     progress,
@@ -114,7 +111,7 @@ function repeat(
       attempt.deadlineAtMs === undefined ? undefined : nowMs + deadlineOf(attempt, catalog),
   };
   return {
-    ...unchanged,
+    ...unchanged(record),
     attempts: [next],
     record: { ...record, attempt: next, lastSeenAtMs: nowMs },
   };

@@ -63,8 +63,13 @@ export function parseTopicTemplate(text: string, known: readonly string[]): Topi
 function checkTopic(topic: string): void {
   if (topic === '') throw invalid(topic, 'is empty');
   if (/[+#]/.test(topic)) throw invalid(topic, 'holds a wildcard, + or #');
-  if (/[\p{Cc}\p{Cs}]/u.test(topic)) throw invalid(topic, 'holds a control character');
+  if (holdsControls(topic)) throw invalid(topic, 'holds a control character');
   if (Buffer.byteLength(topic) > longestTopicBytes) throw invalid(topic, 'is too long');
+}
+
+/** Brokers may pass such topics on (MQTT 5 §1.5.4); nothing can be answered there, or shown. */
+export function holdsControls(topic: string): boolean {
+  return /[\p{Cc}\p{Cs}]/u.test(topic);
 }
 
 function checkValue(name: string, value: string): string {

@@ -1,6 +1,6 @@
-import { isClosedAttempt, judgeCheck } from '../attempts/attempt.ts';
+import { isClosedAttempt } from '../attempts/attempt.ts';
+import { proofOf } from '../attempts/check-in.ts';
 import type { Moment } from '../attempts/moment.ts';
-import { moveAttempt } from '../attempts/move.ts';
 import type { Attempt, DeviceRecord, FleetCatalog, Move } from '../attempts/record.ts';
 import { isRunning, type ReleaseFacts } from '../offers/release-facts.ts';
 import { hasRestarted } from './device-clock.ts';
@@ -32,12 +32,7 @@ export function evidenceOf(
   const settled = runs && moment.atMs - attempt.updatedAtMs >= settledMs;
   if (restarted === false && !settled) return;
   if (news.retained && !(runs && isOpen(attempt))) return;
-  const cameBack = device.version === attempt.fromVersion && device.build === attempt.fromBuild;
-  const to = judgeCheck(attempt.state, runs, cameBack);
-  if (to === undefined) return;
-  const detail = `runs ${device.version}${device.build === undefined ? '' : ` build ${device.build}`}`;
-  const moved = moveAttempt(attempt, to, { uptimeMs: news.uptimeMs }, catalog, moment);
-  return { attempt: moved, from: attempt.state, to, source: 'check', detail };
+  return proofOf(attempt, device, { uptimeMs: news.uptimeMs }, catalog, moment);
 }
 
 /** In the middle of an update the running version is the old one, and says nothing about how the update ends. */

@@ -183,7 +183,8 @@ interface Established {
 
 function createClient(client: MqttClient, established: Established): BrokerClient {
   const { peer, version, limits, context } = established;
-  const cancellable = createCancellable(context.signal);
+  const closed = new AbortController();
+  const cancellable = createCancellable(context.signal, closed.signal);
   const handlers: { filter: string; handle: (message: IncomingMessage) => void }[] = [];
   // What happens to a standing connection is answered by the next attempt, and told as lost and back.
   client.on('error', () => {});
@@ -211,7 +212,10 @@ function createClient(client: MqttClient, established: Established): BrokerClien
       if (code >= reason.firstFailure) throw refusal(peer, `the subscription to ${filter}`, code);
     },
     reconnect: () => client.stream.destroy(),
-    close: () => new Promise<void>((resolve) => client.end(true, {}, () => resolve())),
+    async close() {
+      closed.abort();
+      await new Promise<void>((resolve) => client.end(true, {}, () => resolve()));
+    },
   };
 }
 
@@ -239,19 +243,21 @@ function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** Runs work that may never end, until it does, or until the signal is aborted. */
+/** Runs work that may never end, until it does, or until the signal is aborted, or the client closed. */
 type Cancellable = <T>(work: Promise<T>) => Promise<T>;
 
 /** One listener on the signal, however many acknowledgements are awaited. */
-function createCancellable(signal: AbortSignal): Cancellable {
+function createCancellable(signal: AbortSignal, closed: AbortSignal): Cancellable {
   const waiting = new Set<() => void>();
-  signal.addEventListener('abort', () => {
+  const cancelAll = () => {
     for (const cancel of waiting) cancel();
-  });
+  };
+  signal.addEventListener('abort', cancelAll, { signal: closed });
+  closed.addEventListener('abort', cancelAll);
   return (work) =>
     new Promise((resolve, reject) => {
       const cancel = () => reject(cancelledError());
-      if (signal.aborted) cancel();
+      if (signal.aborted || closed.aborted) cancel();
       waiting.add(cancel);
       work.then(resolve, reject).finally(() => waiting.delete(cancel));
     });

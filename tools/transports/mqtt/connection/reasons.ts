@@ -1,3 +1,4 @@
+import type { IConnackPacket } from 'mqtt-packet';
 import { quoted } from '../../../core/display-text.ts';
 import type { ErrorCode } from '../../../core/error-codes.ts';
 import { DeliveryFailure } from '../../../core/release/delivery.ts';
@@ -82,6 +83,12 @@ export const reasonOfReturnCode: Readonly<Record<number, number>> = {
   4: 0x86,
   5: 0x87,
 };
+
+/** The reason code of an answer: a 3.1.1 broker answers in its own way, also to an MQTT 5 CONNECT (§3.2.2.3). */
+export function reasonOfConnack(answer: IConnackPacket): number {
+  const code = answer.reasonCode ?? answer.returnCode ?? 0;
+  return reasonOfReturnCode[code] ?? code;
+}
 
 /** So much of a broker's reason string is repeated. */
 const longestWords = 200;

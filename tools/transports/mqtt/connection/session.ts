@@ -11,7 +11,7 @@ import {
   sendMessage,
 } from '../publish.ts';
 import { createLink, type Link, type LinkOptions, unexpectedPacket } from './link.ts';
-import { reason, reasonOfReturnCode, refusal } from './reasons.ts';
+import { reason, reasonOfConnack, refusal } from './reasons.ts';
 
 export interface Credentials {
   readonly clientId: string;
@@ -53,7 +53,7 @@ export async function openSession(options: SessionOptions): Promise<MqttSession 
     link.send(connectPacket(credentials, link.version));
     const answer = await link.receive();
     if (answer.cmd !== 'connack') throw unexpectedPacket(peer, answer);
-    const code = reasonOf(answer);
+    const code = reasonOfConnack(answer);
     if (code >= reason.firstFailure) {
       const failure = refusal(peer, 'the connection', code, answer.properties?.reasonString);
       if (code !== reason.unsupportedProtocolVersion) throw failure;
@@ -79,12 +79,6 @@ function connectPacket(credentials: Credentials, version: 4 | 5): Packet {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password: Buffer.from(password) }),
   };
-}
-
-/** A 3.1.1 broker answers in its own way, also to an MQTT 5 CONNECT (MQTT 3.1.1 §3.2.2.3). */
-function reasonOf(answer: IConnackPacket): number {
-  const code = answer.reasonCode ?? answer.returnCode ?? 0;
-  return reasonOfReturnCode[code] ?? code;
 }
 
 function limitsOf({ properties }: IConnackPacket): Limits {
@@ -134,6 +128,7 @@ function createSession(
       await awaitReceived(context, message, packetId);
     },
     async end() {
+      clearInterval(pings);
       deadline.touch(0, 'hanging up');
       try {
         await link.end({ cmd: 'disconnect' }, unconfirmed);

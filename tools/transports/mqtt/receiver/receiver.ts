@@ -88,15 +88,20 @@ export async function drainSession(
 ): Promise<boolean> {
   const { settings, filters, group, handle, signal } = options;
   const session = await createConnector(settings, handle)(signal);
+  const leave = () => void session.close(false);
+  signal.addEventListener('abort', leave, { once: true });
   try {
     if (session.sessionPresent) {
       // From here on its share of the messages goes to the others.
       await session.unsubscribe([...filters.map((filter) => shareOf(group, filter)), ...filters]);
       await session.drained();
     }
+    signal.throwIfAborted();
   } catch (error) {
     await session.close(false);
     throw error;
+  } finally {
+    signal.removeEventListener('abort', leave);
   }
   await session.close(true);
   const { sessionPresent } = session;
@@ -158,6 +163,8 @@ async function runSession(
     }
   } catch (error) {
     await session.close(false);
+    const end = await session.ended;
+    if (end.takenOver) return end;
     throw error;
   } finally {
     void session.ended.then(() => signal.removeEventListener('abort', leave));

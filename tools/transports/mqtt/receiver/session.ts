@@ -1,9 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import type { IConnackPacket, IPublishPacket, ISubscription, Packet } from 'mqtt-packet';
 import { noAnswer, UnsupportedVersion } from '../connection/client-failure.ts';
-import { reason, reasonOfReturnCode, refusal } from '../connection/reasons.ts';
+import { reason, reasonOfConnack, refusal } from '../connection/reasons.ts';
 import { createAcknowledger } from './acknowledger.ts';
 import type { OversizePublish } from './oversize.ts';
+import { createPublisher } from './publisher.ts';
 import { createWire, type Wire, type WireEnd, type WireOptions } from './wire.ts';
 
 export interface ReceivedMessage {
@@ -78,7 +79,7 @@ export async function openReceiverSession(options: SessionOptions): Promise<Rece
     const answering = wire.answer('connack', 0);
     wire.send(connectPacket(options));
     const answer = await answering;
-    const code = reasonOf(answer);
+    const code = reasonOfConnack(answer);
     if (code >= reason.firstFailure) throw refusedConnection(peer, code, answer);
     return createSession(wire, options, answer);
   } catch (error) {
@@ -87,12 +88,6 @@ export async function openReceiverSession(options: SessionOptions): Promise<Rece
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** A 3.1.1 broker answers in its own way, also to an MQTT 5 CONNECT (MQTT 3.1.1 §3.2.2.3). */
-function reasonOf(answer: IConnackPacket): number {
-  const code = answer.reasonCode ?? answer.returnCode ?? 0;
-  return reasonOfReturnCode[code] ?? code;
 }
 
 function refusedConnection(peer: string, code: number, answer: IConnackPacket): Error {
@@ -215,39 +210,6 @@ function createQuestions(
       wire.send({ cmd: 'unsubscribe', messageId, unsubscriptions: [...filters] });
       await answered;
     },
-  };
-}
-
-/** MQTT 5 §4.9: no more messages on their way than the broker takes; 3.1.1 does not say. */
-const defaultSendMaximum = 20;
-
-function createPublisher(
-  wire: Wire,
-  peer: string,
-  ids: () => number,
-  receiveMaximum = defaultSendMaximum,
-): ReceiverSession['publish'] {
-  const most = Math.min(receiveMaximum, defaultSendMaximum);
-  const waiting: (() => void)[] = [];
-  let onTheWay = 0;
-  void wire.ended.then(() => {
-    for (const go of waiting.splice(0)) go();
-  });
-  return async (topic, payload) => {
-    if (onTheWay >= most) await new Promise<void>((resolve) => waiting.push(resolve));
-    onTheWay += 1;
-    try {
-      const messageId = ids();
-      const answered = wire.answer('puback', messageId);
-      wire.send({ cmd: 'publish', topic, payload, qos: 1, retain: false, dup: false, messageId });
-      const { reasonCode = 0 } = await answered;
-      if (reasonCode >= reason.firstFailure) {
-        throw refusal(peer, `the message to ${topic}`, reasonCode);
-      }
-    } finally {
-      onTheWay -= 1;
-      waiting.shift()?.();
-    }
   };
 }
 

@@ -5,6 +5,7 @@ import { closedByPeer, noAnswer } from '../connection/client-failure.ts';
 import { loadCodec } from '../connection/codec.ts';
 import { toConnectionFailure } from '../connection/connection.ts';
 import { reason, refusal } from '../connection/reasons.ts';
+import { type AnswerCommand, type Answers, createAnswers } from './answers.ts';
 import { createOversizeFilter, type OversizePublish } from './oversize.ts';
 
 export interface WireOptions {
@@ -112,48 +113,6 @@ export async function createWire(options: WireOptions): Promise<Wire> {
   };
 }
 
-type AnswerCommand = 'connack' | 'suback' | 'unsuback' | 'puback' | 'pingresp';
-
-interface Answers {
-  wait<Command extends AnswerCommand>(
-    cmd: Command,
-    messageId: number,
-  ): Promise<Extract<Packet, { cmd: Command }>>;
-  take(packet: Packet): void;
-  /** Nothing will be answered any more. */
-  reject(error: Error): void;
-}
-
-interface Waiting {
-  resolve(packet: never): void;
-  reject(error: Error): void;
-}
-
-function createAnswers(): Answers {
-  const waiting = new Map<string, Waiting[]>();
-  let failure: Error | undefined;
-  return {
-    wait: (cmd, messageId) =>
-      new Promise((resolve, reject) => {
-        if (failure !== undefined) return reject(failure);
-        const key = `${cmd} ${messageId}`;
-        waiting.set(key, [...(waiting.get(key) ?? []), { resolve, reject }]);
-      }),
-    take(packet) {
-      const key = `${packet.cmd} ${packet.messageId ?? 0}`;
-      const [first, ...rest] = waiting.get(key) ?? [];
-      first?.resolve(packet as never);
-      if (rest.length > 0) waiting.set(key, rest);
-      else waiting.delete(key);
-    },
-    reject(error) {
-      failure = error;
-      for (const entries of waiting.values()) for (const entry of entries) entry.reject(error);
-      waiting.clear();
-    },
-  };
-}
-
 /** Whether a connection stands, and what ends it. */
 interface Life {
   over(): boolean;
@@ -194,7 +153,9 @@ function createLife(stream: Duplex, answers: Answers): Life {
       touched = false;
       return before;
     },
-    every: (ms, act) => void timers.add(setInterval(act, ms)),
+    every(ms, act) {
+      if (!over) timers.add(setInterval(act, ms));
+    },
   };
 }
 
