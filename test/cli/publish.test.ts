@@ -158,6 +158,16 @@ describe('ota publish', () => {
     expect(JSON.parse(String(receiver.uploads[2]?.body))).toMatchObject({ version: '1.1.0' });
   });
 
+  it('never shows user and password of a URL', async () => {
+    const { ota } = await project();
+    const to = ['publish', '--binary', 'build/esp32-bms-monitor.bin', '--dry-run', '--to'];
+    const good = await ota(...to, 'https://ci:hunter22@fw.example.com/fw');
+    expect(good.stdout).toContain(' to https://***@fw.example.com/fw\n');
+    const bad = await ota(...to, 'https://ci:hunter22@fw.example.com:port/fw');
+    expect(bad.stderr).toContain('the target "https://***@fw.example.com:port/fw" is not a URL');
+    expect(`${good.stdout}${good.stderr}${bad.stdout}${bad.stderr}`).not.toContain('hunter22');
+  });
+
   it.each([
     [['publish', '--config', 'none.json'], 'deploy-config-missing'],
     [['publish', '--binary', 'none.bin', '--to', 'www'], 'binary-missing'],

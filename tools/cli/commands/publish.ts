@@ -2,6 +2,7 @@ import { posix, resolve } from 'node:path';
 import { OtaError } from '../../core/errors.ts';
 import { uploadTarget } from '../../core/fleet/commands/deploy-config.ts';
 import { type PublishTarget, parsePublishTarget } from '../../core/publishing/publish-target.ts';
+import { maskUrlCredentials } from '../../core/secrets.ts';
 import { commandFleet } from '../../workflows/command.ts';
 import type { LoadedConfig } from '../../workflows/deploy-config.ts';
 import { versionFromFile } from '../../workflows/packaging/build-version.ts';
@@ -217,7 +218,7 @@ async function commandAfterwards(
 }
 
 function renderPublished(result: PublishResult, target: PublishTarget, dryRun: boolean): string {
-  const where = target.kind === 'https' ? target.url : target.path;
+  const where = target.kind === 'https' ? maskUrlCredentials(target.url) : target.path;
   const host = target.kind === 'ssh' ? `${target.host}:` : '';
   const prefix = dryRun ? '[dry-run] ' : '';
   return [
