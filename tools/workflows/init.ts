@@ -58,7 +58,9 @@ export async function initWorkspace(options: InitOptions): Promise<InitResult> {
   });
   const manifestPath = join(options.folder, 'manifest.json');
   if (await isThere(manifestPath)) throw fileExists(manifestPath);
-  const files = await withLock(manifestPath, () => write(options.folder, manifestPath, manifest));
+  const files = await withLock(manifestPath, (requireHeld) =>
+    write(options.folder, manifestPath, manifest, requireHeld),
+  );
   return { manifest, files };
 }
 
@@ -66,6 +68,7 @@ async function write(
   folder: string,
   manifestPath: string,
   manifest: RootManifest,
+  requireHeld: () => void,
 ): Promise<string[]> {
   if (await isThere(manifestPath)) throw fileExists(manifestPath);
   const ignorePath = join(folder, '.gitignore');
@@ -73,6 +76,7 @@ async function write(
   await changeFiles(async (change) => {
     await stageJson(change, manifestPath, manifest);
     if (ignore !== undefined) await stageBytes(change, ignorePath, ignore);
+    requireHeld();
   });
   return [manifestPath, ...(ignore === undefined ? [] : [ignorePath])];
 }

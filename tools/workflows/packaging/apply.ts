@@ -30,7 +30,7 @@ export interface AppliedPackage {
 /** Under the lock: copies and hashes in one pass, plans, signs, then changes all files as one. */
 export async function applyPackage(job: PackageChange): Promise<AppliedPackage> {
   const { manifestPath, binaryPath, folder, artifactPath, releasePath, files } = job;
-  return withLock(manifestPath, () =>
+  return withLock(manifestPath, (requireHeld) =>
     changeFiles(async (change) => {
       const copied = await change.stage(artifactPath, (fd) => copyBinary(binaryPath, fd));
       const plan = await job.plan(copied);
@@ -48,6 +48,7 @@ export async function applyPackage(job: PackageChange): Promise<AppliedPackage> 
       for (const name of plan.obsolete.filter((candidate) => !signatures.has(candidate))) {
         change.remove(join(folder, name));
       }
+      requireHeld();
       return { plan, ...(signed && { signed }) };
     }),
   );

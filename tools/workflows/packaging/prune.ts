@@ -50,12 +50,13 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   const workspace = openWorkspace(options.manifestPath, options.outputFolder);
   await readManifest(workspace); // without a manifest there is nothing to lock
   if (options.dryRun) return (await gatherAndPlan(workspace, options)).result;
-  return withLock(workspace.manifestPath, async () => {
+  return withLock(workspace.manifestPath, async (requireHeld) => {
     const { plan, result } = await gatherAndPlan(workspace, options);
     const files = result.removed.flatMap((version) => version.files);
     await changeFiles(async (change) => {
       if (result.removed.length > 0) await stageJson(change, workspace.manifestPath, plan.manifest);
       for (const path of [...files, ...result.leftovers]) change.remove(path);
+      requireHeld();
     });
     for (const folder of new Set(files.map(dirname))) await removeWhenEmpty(folder, workspace);
     return result;
