@@ -59,9 +59,10 @@ export async function tellReport(
   io: Io,
   render: (report: DeployReport) => string,
 ): Promise<number> {
+  // First, because what has been sent must be told even when the file cannot be written.
+  if (!flags.json) line(io.stdout, render(report));
   if (flags.report !== undefined) await writeJsonFile(absolute(io, flags.report), report);
   if (flags.json) writeJson(io.stdout, report);
-  else line(io.stdout, render(report));
   if (report.cancelled) return 130;
   return report.ok ? 0 : 1;
 }
