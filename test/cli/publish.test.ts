@@ -85,7 +85,7 @@ describe('ota publish', () => {
   it('touches nothing in a dry run', async () => {
     const { ota, cwd } = await project({ server: { upload: 'www' } });
     const ran = await ota('publish', '--config', 'ota_deploy_config.json', '--dry-run');
-    expect(ran.stdout).toContain('[dry-run] published 1.1.0');
+    expect(ran.stdout).toContain('[dry-run] would publish 1.1.0');
     expect(await listed(cwd)).not.toContain('www');
   });
 

@@ -222,7 +222,7 @@ function renderPublished(result: PublishResult, target: PublishTarget, dryRun: b
   const host = target.kind === 'ssh' ? `${target.host}:` : '';
   const prefix = dryRun ? '[dry-run] ' : '';
   return [
-    `${prefix}published ${result.version} (${formatBytes(result.sizeBytes)}, SHA-256 ${result.sha256}) to ${host}${where}`,
+    `${dryRun ? '[dry-run] would publish' : 'published'} ${result.version} (${formatBytes(result.sizeBytes)}, SHA-256 ${result.sha256}) to ${host}${where}`,
     ...result.files.map((name) => `${prefix}  ${name}`),
     ...result.warnings.map((warning) => `warning: ${warning}`),
   ].join('\n');
