@@ -4,7 +4,7 @@ import { errorToJson, exitCodeOf, OtaError } from '../core/errors.ts';
 import { didYouMeanSuffix } from '../core/schema.ts';
 import type { CommandEntry } from './command.ts';
 import { commands } from './commands/index.ts';
-import { type Io, line, writeJson } from './io.ts';
+import { type Io, line, writeJsonLine } from './io.ts';
 import { renderError } from './render.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
     return await dispatch(argv, io);
   } catch (error) {
-    if (argv.includes('--json')) writeJson(io.stdout, { ok: false, error: errorToJson(error) });
+    if (argv.includes('--json')) writeJsonLine(io.stdout, { ok: false, error: errorToJson(error) });
     line(io.stderr, renderError(error, { stack: argv.includes('--verbose') }));
     return exitCodeOf(error);
   }
