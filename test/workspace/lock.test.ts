@@ -1,8 +1,8 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { changeFiles, stageBytes } from '../../tools/workspace/file-change.ts';
-import { withLock } from '../../tools/workspace/lock.ts';
+import { changeFiles, stageBytes } from '../../tools/workspace/changes/file-change.ts';
+import { withLock } from '../../tools/workspace/changes/lock.ts';
 import { code, rejection } from '../support/code.ts';
 import { createFolder, snapshot } from '../support/temporary-workspace.ts';
 import { passTime, stopTime, until } from '../support/time.ts';

@@ -1,7 +1,7 @@
 import type { DeployReport } from '../core/release/deploy-report.ts';
 import { defaultRetryPolicy } from '../core/retry.ts';
 import type { DeliverOptions } from '../workflows/deliver.ts';
-import { writeJsonFile } from '../workspace/json-write.ts';
+import { writeJsonFile } from '../workspace/changes/json-write.ts';
 import type { ProgressMode } from './delivery-view.ts';
 import { type Io, line, writeJson } from './io.ts';
 import { absolute, jsonOption, numberBetween, wholeNumberBetween } from './options.ts';

@@ -4,8 +4,8 @@ import { type ErrorCode, errorCodes } from '../core/error-codes.ts';
 import { OtaError } from '../core/errors.ts';
 import { maskUrlText } from '../core/secrets.ts';
 import { parsePublicKey, publicPem } from '../core/signing/key.ts';
-import { readKeyText } from '../workspace/key-file.ts';
-import { readSignatureText } from '../workspace/signature-files.ts';
+import { readKeyText } from '../workspace/signing/key-file.ts';
+import { readSignatureText } from '../workspace/signing/signature-files.ts';
 import type { AdminAct, AdminArgs } from './admin/act.ts';
 import { chooseAct } from './admin/choose.ts';
 

@@ -9,12 +9,12 @@ import type { Transport } from '../core/release/delivery.ts';
 import type { RootManifest } from '../core/release/manifest.ts';
 import { completeGitignore, createManifest } from '../core/release/new-manifest.ts';
 import { didYouMeanSuffix } from '../core/schema.ts';
-import { isBuildFolder } from '../workspace/build-folder.ts';
-import { changeFiles, stageBytes } from '../workspace/file-change.ts';
+import { changeFiles, stageBytes } from '../workspace/changes/file-change.ts';
+import { stageJson } from '../workspace/changes/json-write.ts';
+import { withLock } from '../workspace/changes/lock.ts';
+import { fileExists } from '../workspace/changes/new-file.ts';
+import { isBuildFolder } from '../workspace/firmware/build-folder.ts';
 import { readJsonFile } from '../workspace/json-file.ts';
-import { stageJson } from '../workspace/json-write.ts';
-import { withLock } from '../workspace/lock.ts';
-import { fileExists } from '../workspace/new-file.ts';
 
 export interface InitOptions {
   /** Absolute path of the workspace to make. */

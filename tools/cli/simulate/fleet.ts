@@ -7,7 +7,7 @@ import type { PublicKey } from '../../core/signing/key.ts';
 import { startFleet } from '../../simulator/fleet/fleet.ts';
 import { parseDeviceKey, parseFleetProfile } from '../../simulator/fleet/profile.ts';
 import { readJsonFile } from '../../workspace/json-file.ts';
-import { readKeyText } from '../../workspace/key-file.ts';
+import { readKeyText } from '../../workspace/signing/key-file.ts';
 import { fleetOptions, readFleetConfig } from '../fleet-options.ts';
 import { type Io, line, writeJson } from '../io.ts';
 import { absolute, optional, wholeNumberBetween } from '../options.ts';

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import type { Fingerprint } from '../../core/integrity.ts';
 import type { PackagePlan } from '../../core/release/package-plan.ts';
 import type { SignedRelease } from '../../core/signing/sign-release.ts';
-import { copyBinary } from '../../workspace/copy-binary.ts';
-import { changeFiles, stageBytes } from '../../workspace/file-change.ts';
-import { stageJson } from '../../workspace/json-write.ts';
-import { withLock } from '../../workspace/lock.ts';
+import { changeFiles, stageBytes } from '../../workspace/changes/file-change.ts';
+import { stageJson } from '../../workspace/changes/json-write.ts';
+import { withLock } from '../../workspace/changes/lock.ts';
+import { copyBinary } from '../../workspace/firmware/copy-binary.ts';
 import type { SignPlan } from './sign.ts';
 
 export interface PackageChange {

@@ -3,7 +3,7 @@ import type { ArtifactFacts } from '../../core/release/delivery.ts';
 import { hardwareOf, type Product } from '../../core/release/manifest.ts';
 import { type Artifact, chooseArtifacts, isUpdate } from '../../core/release/release.ts';
 import { verifyArtifact } from '../../workspace/artifact-file.ts';
-import { readSignature } from '../../workspace/signature-files.ts';
+import { readSignature } from '../../workspace/signing/signature-files.ts';
 import {
   artifactPath,
   openWorkspace,

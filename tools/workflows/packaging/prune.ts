@@ -3,9 +3,9 @@ import { dirname } from 'node:path';
 import { OtaError } from '../../core/errors.ts';
 import type { VersionEntry } from '../../core/release/manifest.ts';
 import { planPrune } from '../../core/release/prune-plan.ts';
-import { changeFiles } from '../../workspace/file-change.ts';
-import { stageJson } from '../../workspace/json-write.ts';
-import { withLock } from '../../workspace/lock.ts';
+import { changeFiles } from '../../workspace/changes/file-change.ts';
+import { stageJson } from '../../workspace/changes/json-write.ts';
+import { withLock } from '../../workspace/changes/lock.ts';
 import { findLeftovers, releaseFiles } from '../../workspace/release-files.ts';
 import {
   openWorkspace,

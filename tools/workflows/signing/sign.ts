@@ -3,11 +3,11 @@ import { OtaError } from '../../core/errors.ts';
 import { sameJson } from '../../core/json.ts';
 import { type SignedRelease, type Signer, signRelease } from '../../core/signing/sign-release.ts';
 import { readArtifact } from '../../workspace/artifact-file.ts';
-import { changeFiles, stageBytes } from '../../workspace/file-change.ts';
-import { stageJson } from '../../workspace/json-write.ts';
-import { withLock } from '../../workspace/lock.ts';
-import { readSignatureFiles } from '../../workspace/signature-files.ts';
-import { readTrust } from '../../workspace/trusted-keys.ts';
+import { changeFiles, stageBytes } from '../../workspace/changes/file-change.ts';
+import { stageJson } from '../../workspace/changes/json-write.ts';
+import { withLock } from '../../workspace/changes/lock.ts';
+import { readSignatureFiles } from '../../workspace/signing/signature-files.ts';
+import { readTrust } from '../../workspace/signing/trusted-keys.ts';
 import {
   artifactPath,
   openWorkspace,

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { OtaError } from '../core/errors.ts';
+import { OtaError } from '../../core/errors.ts';
 
 /** No flash of an ESP holds more; larger files are refused before a byte is read. */
 export const largestFirmwareBytes = 256 * 1024 * 1024;

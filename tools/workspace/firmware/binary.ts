@@ -1,6 +1,6 @@
 import { access, constants, type FileHandle, open, stat } from 'node:fs/promises';
-import { OtaError } from '../core/errors.ts';
-import { createFingerprinter, type Fingerprint } from '../core/integrity.ts';
+import { OtaError } from '../../core/errors.ts';
+import { createFingerprinter, type Fingerprint } from '../../core/integrity.ts';
 
 const chunkBytes = 1024 * 1024;
 

@@ -1,5 +1,5 @@
 import fs from 'fs-extra';
-import type { Fingerprint } from '../core/integrity.ts';
+import type { Fingerprint } from '../../core/integrity.ts';
 import { readBinary } from './binary.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 import fs from 'fs-extra';
 import { file as temporaryFile } from 'tmp-promise';
-import { OtaError } from '../core/errors.ts';
+import { OtaError } from '../../core/errors.ts';
 
 /** Names of files that are being written; the leftovers of a killed process are recognised by it. */
 export const temporaryPrefix = '.ota-tmp-';

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { OtaError } from '../core/errors.ts';
+import { OtaError } from '../../core/errors.ts';
 
 /** No PEM file of one key is that large. */
 const largestBytes = 64 * 1024;

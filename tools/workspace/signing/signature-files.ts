@@ -1,10 +1,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OtaError } from '../core/errors.ts';
-import { largestSignatureBytes, type SignatureFiles } from '../core/signing/artifact-signature.ts';
-import { isSignatureFileOf } from '../core/signing/signature-name.ts';
-import { signatureText } from '../core/signing/signature-text.ts';
-import { namesIn } from './folder.ts';
+import { OtaError } from '../../core/errors.ts';
+import {
+  largestSignatureBytes,
+  type SignatureFiles,
+} from '../../core/signing/artifact-signature.ts';
+import { isSignatureFileOf } from '../../core/signing/signature-name.ts';
+import { signatureText } from '../../core/signing/signature-text.ts';
+import { namesIn } from '../folder.ts';
 
 /** The signature that devices look for, `<artifact>.sig`, as it travels in offers; when it is there. */
 export async function readSignature(folder: string, filename: string): Promise<string | undefined> {

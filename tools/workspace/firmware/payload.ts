@@ -1,9 +1,9 @@
 import { createReadStream, type ReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Transform } from 'node:stream';
-import { OtaError } from '../core/errors.ts';
-import { createFingerprinter, fingerprintOf } from '../core/integrity.ts';
-import type { ArtifactFacts, Payload } from '../core/release/delivery.ts';
+import { OtaError } from '../../core/errors.ts';
+import { createFingerprinter, fingerprintOf } from '../../core/integrity.ts';
+import type { ArtifactFacts, Payload } from '../../core/release/delivery.ts';
 import { type FileStamp, readStampOf, sameStamp } from './file-stamp.ts';
 
 const readChunkBytes = 1024 * 1024;

@@ -6,15 +6,19 @@ import {
   type ExpectedPart,
   expectedParts,
   joinBuild,
-} from '../core/build/build-folder.ts';
-import { type FlasherArgs, parseFlasherArgs } from '../core/build/flasher-args.ts';
-import { parseProjectDescription } from '../core/build/project-description.ts';
-import { parseSdkconfigJson, parseSdkconfigText, type Sdkconfig } from '../core/build/sdkconfig.ts';
-import { OtaError } from '../core/errors.ts';
-import { parseImage } from '../core/image/parse-image.ts';
-import { resolveInside } from './confine.ts';
+} from '../../core/build/build-folder.ts';
+import { type FlasherArgs, parseFlasherArgs } from '../../core/build/flasher-args.ts';
+import { parseProjectDescription } from '../../core/build/project-description.ts';
+import {
+  parseSdkconfigJson,
+  parseSdkconfigText,
+  type Sdkconfig,
+} from '../../core/build/sdkconfig.ts';
+import { OtaError } from '../../core/errors.ts';
+import { parseImage } from '../../core/image/parse-image.ts';
+import { resolveInside } from '../confine.ts';
+import { readJsonFile } from '../json-file.ts';
 import { readFirmwareBytes } from './firmware-bytes.ts';
-import { readJsonFile } from './json-file.ts';
 
 const descriptionName = 'project_description.json';
 const rebuild = 'Build again with `idf.py build`.';

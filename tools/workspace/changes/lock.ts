@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fs from 'fs-extra';
-import { OtaError } from '../core/errors.ts';
+import { OtaError } from '../../core/errors.ts';
 import { asWriteFailure } from './file-change.ts';
 
 /** A lock whose holder has not touched it for this long belongs to a process that was killed. */

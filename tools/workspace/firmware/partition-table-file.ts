@@ -1,11 +1,11 @@
 import { extname } from 'node:path';
-import { OtaError } from '../core/errors.ts';
+import { OtaError } from '../../core/errors.ts';
 import {
   isPartitionTable,
   type PartitionTable,
   parsePartitionTable,
-} from '../core/image/partitions/table.ts';
-import { parsePartitionCsv } from '../core/image/partitions/table-csv.ts';
+} from '../../core/image/partitions/table.ts';
+import { parsePartitionCsv } from '../../core/image/partitions/table-csv.ts';
 import { readFirmwareBytes } from './firmware-bytes.ts';
 
 /**

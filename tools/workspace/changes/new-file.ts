@@ -1,6 +1,6 @@
 import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { OtaError } from '../core/errors.ts';
+import { OtaError } from '../../core/errors.ts';
 import { asWriteFailure } from './file-change.ts';
 
 export interface NewFile {

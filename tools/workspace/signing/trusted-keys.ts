@@ -1,9 +1,9 @@
 import { dirname } from 'node:path';
-import type { RootManifest } from '../core/release/manifest.ts';
-import { noTrust, parseTrust, type Trust } from '../core/signing/trust.ts';
-import { confine } from './confine.ts';
+import type { RootManifest } from '../../core/release/manifest.ts';
+import { noTrust, parseTrust, type Trust } from '../../core/signing/trust.ts';
+import { confine } from '../confine.ts';
+import type { Workspace } from '../workspace.ts';
 import { readKeyText } from './key-file.ts';
-import type { Workspace } from './workspace.ts';
 
 /**
  * Whom the product trusts to sign, with the key files that its manifest names.
