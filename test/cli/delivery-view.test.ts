@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createDeliveryView } from '../../tools/cli/delivery-view.ts';
 import type { Io, Output } from '../../tools/cli/io.ts';
+import { createDeliveryView } from '../../tools/cli/views/delivery-view.ts';
 import type { PlannedDelivery } from '../../tools/core/release/deploy-plan.ts';
 import { plannedReport } from '../../tools/core/release/deploy-report.ts';
 import { factsOf } from '../support/deliveries.ts';

@@ -6,11 +6,10 @@ import { clearDeployed } from '../../workflows/clear.ts';
 import { createClock } from '../../workflows/clock.ts';
 import { deploy } from '../../workflows/deploy.ts';
 import { defineCommand } from '../command.ts';
-import { deliveryOptions, readDeliveryFlags, tellReport } from '../delivery-options.ts';
-import { createDeliveryView, renderClearing, renderPlan, renderReport } from '../delivery-view.ts';
-import { deviceOptions, readDevices } from '../device-options.ts';
-import { readVariables } from '../env-file.ts';
 import { line } from '../io.ts';
+import { deliveryOptions, readDeliveryFlags, tellReport } from '../options/delivery-options.ts';
+import { deviceOptions, readDevices } from '../options/device-options.ts';
+import { readVariables } from '../options/env-file.ts';
 import {
   absolute,
   absoluteOrNone,
@@ -20,8 +19,14 @@ import {
   setOption,
   splitList,
   verboseOption,
-} from '../options.ts';
-import { fewDevices } from '../push-view.ts';
+} from '../options/options.ts';
+import {
+  createDeliveryView,
+  renderClearing,
+  renderPlan,
+  renderReport,
+} from '../views/delivery-view.ts';
+import { fewDevices } from '../views/push-view.ts';
 
 export const deployCommand = defineCommand({
   examples: [

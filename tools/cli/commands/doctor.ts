@@ -1,9 +1,15 @@
 import type { HealthCheck } from '../../core/health/check.ts';
 import { examine } from '../../workflows/doctor/doctor.ts';
 import { defineCommand } from '../command.ts';
-import { fleetOptions, readFleetConfig } from '../fleet-options.ts';
 import { line, writeJson } from '../io.ts';
-import { absolute, jsonOption, manifestOption, optional, verboseOption } from '../options.ts';
+import { fleetOptions, readFleetConfig } from '../options/fleet-options.ts';
+import {
+  absolute,
+  jsonOption,
+  manifestOption,
+  optional,
+  verboseOption,
+} from '../options/options.ts';
 
 const marks = { ok: 'ok', warning: 'warning', failed: 'FAILED' } as const;
 

@@ -12,7 +12,7 @@ import {
   optional,
   outputOption,
   verboseOption,
-} from '../options.ts';
+} from '../options/options.ts';
 
 const names = exportFormats.map(({ name }) => name);
 

@@ -1,7 +1,6 @@
 import { displayText } from '../../core/display-text.ts';
 import { type ListedVersion, listVersions, type SignatureState } from '../../workflows/list.ts';
 import { defineCommand } from '../command.ts';
-import { renderFindings } from '../findings-view.ts';
 import { line, writeJson } from '../io.ts';
 import {
   absolute,
@@ -11,8 +10,9 @@ import {
   optional,
   outputOption,
   verboseOption,
-} from '../options.ts';
+} from '../options/options.ts';
 import { formatBytes, renderTable } from '../render.ts';
+import { renderFindings } from '../views/findings-view.ts';
 
 export const listCommand = defineCommand({
   examples: [

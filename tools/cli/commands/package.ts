@@ -4,7 +4,7 @@ import { packageBinary } from '../../workflows/packaging/package.ts';
 import type { SignerSources } from '../../workflows/signing/load-signers.ts';
 import { defineCommand } from '../command.ts';
 import { type Io, writeJson } from '../io.ts';
-import { readNotes } from '../notes.ts';
+import { readNotes } from '../options/notes.ts';
 import {
   absolute,
   absoluteOrNone,
@@ -15,12 +15,11 @@ import {
   setOption,
   splitList,
   verboseOption,
-} from '../options.ts';
-import { chooseBinary } from '../package-source.ts';
-import { packageJson, renderPackage } from '../package-view.ts';
-import { type PassphraseFlags, passphraseOptions, readPassphrase } from '../passphrase.ts';
-
-import { sourceDate } from '../source-date.ts';
+} from '../options/options.ts';
+import { chooseBinary } from '../options/package-source.ts';
+import { type PassphraseFlags, passphraseOptions, readPassphrase } from '../options/passphrase.ts';
+import { sourceDate } from '../options/source-date.ts';
+import { packageJson, renderPackage } from '../views/package-view.ts';
 
 export const packageCommand = defineCommand({
   examples: [

@@ -11,7 +11,7 @@ import {
   optional,
   outputOption,
   verboseOption,
-} from '../options.ts';
+} from '../options/options.ts';
 import { formatBytes } from '../render.ts';
 
 export const pruneCommand = defineCommand({

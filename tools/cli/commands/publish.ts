@@ -10,9 +10,8 @@ import { findArtifact } from '../../workflows/packaging/find-artifact.ts';
 import { type PublishResult, publish } from '../../workflows/publishing/publish.ts';
 import { manifestsInReach } from '../../workflows/signing/signed-binary.ts';
 import { defineCommand } from '../command.ts';
-import { audienceOptions, fleetOptions, readFleetConfig } from '../fleet-options.ts';
-import { commandResultJson, renderCommandResult, sayCommandEvent } from '../fleet-view.ts';
 import { type Io, line, writeJson } from '../io.ts';
+import { audienceOptions, fleetOptions, readFleetConfig } from '../options/fleet-options.ts';
 import {
   absolute,
   jsonOption,
@@ -21,8 +20,9 @@ import {
   optional,
   splitList,
   verboseOption,
-} from '../options.ts';
+} from '../options/options.ts';
 import { formatBytes } from '../render.ts';
+import { commandResultJson, renderCommandResult, sayCommandEvent } from '../views/fleet-view.ts';
 
 export const publishCommand = defineCommand({
   examples: [

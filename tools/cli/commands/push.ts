@@ -6,10 +6,9 @@ import { createClock } from '../../workflows/clock.ts';
 import { push } from '../../workflows/push.ts';
 import { manifestsInReach } from '../../workflows/signing/signed-binary.ts';
 import { defineCommand } from '../command.ts';
-import { deliveryOptions, readDeliveryFlags, tellReport } from '../delivery-options.ts';
-import { createDeliveryView } from '../delivery-view.ts';
-import { deviceOptions, readDevices } from '../device-options.ts';
 import { line } from '../io.ts';
+import { deliveryOptions, readDeliveryFlags, tellReport } from '../options/delivery-options.ts';
+import { deviceOptions, readDevices } from '../options/device-options.ts';
 import {
   absolute,
   absoluteOrNone,
@@ -17,8 +16,9 @@ import {
   setOption,
   splitList,
   verboseOption,
-} from '../options.ts';
-import { fewDevices, renderDryRun, renderPushPlan, renderPushReport } from '../push-view.ts';
+} from '../options/options.ts';
+import { createDeliveryView } from '../views/delivery-view.ts';
+import { fewDevices, renderDryRun, renderPushPlan, renderPushReport } from '../views/push-view.ts';
 
 const pushTransports = transports.filter(({ perDevice }) => perDevice === true);
 

@@ -1,8 +1,14 @@
 import { pullTopicDefaults, serveReleaseChunks } from '../../workflows/serving/serve-chunks.ts';
 import { defineCommand } from '../command.ts';
-import { fleetOptions, readFleetConfig } from '../fleet-options.ts';
 import { line } from '../io.ts';
-import { absolute, manifestOption, numberBetween, optional, verboseOption } from '../options.ts';
+import { fleetOptions, readFleetConfig } from '../options/fleet-options.ts';
+import {
+  absolute,
+  manifestOption,
+  numberBetween,
+  optional,
+  verboseOption,
+} from '../options/options.ts';
 import { formatBytes } from '../render.ts';
 
 export const serveChunksCommand = defineCommand({

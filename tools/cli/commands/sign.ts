@@ -13,8 +13,8 @@ import {
   optional,
   outputOption,
   verboseOption,
-} from '../options.ts';
-import { passphraseOptions, readPassphrase } from '../passphrase.ts';
+} from '../options/options.ts';
+import { passphraseOptions, readPassphrase } from '../options/passphrase.ts';
 
 export const signCommand = defineCommand({
   examples: [

@@ -1,7 +1,6 @@
 import { transports } from '../../transports/index.ts';
 import { validate } from '../../workflows/validate.ts';
 import { defineCommand } from '../command.ts';
-import { renderFindings } from '../findings-view.ts';
 import { line, writeJson } from '../io.ts';
 import {
   absolute,
@@ -11,7 +10,8 @@ import {
   optional,
   outputOption,
   verboseOption,
-} from '../options.ts';
+} from '../options/options.ts';
+import { renderFindings } from '../views/findings-view.ts';
 
 export const validateCommand = defineCommand({
   examples: [

@@ -1,7 +1,6 @@
 import { shortKeyId } from '../../core/signing/key.ts';
 import { verify } from '../../workflows/signing/verify.ts';
 import { defineCommand } from '../command.ts';
-import { renderFindings } from '../findings-view.ts';
 import { line, writeJson } from '../io.ts';
 import {
   absolute,
@@ -11,8 +10,9 @@ import {
   optional,
   outputOption,
   verboseOption,
-} from '../options.ts';
+} from '../options/options.ts';
 import { formatBytes } from '../render.ts';
+import { renderFindings } from '../views/findings-view.ts';
 
 export const verifyCommand = defineCommand({
   examples: [

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { parseEnv } from 'node:util';
-import { OtaError } from '../core/errors.ts';
-import type { Variables } from '../core/release/placeholders.ts';
-import type { Io } from './io.ts';
+import { OtaError } from '../../core/errors.ts';
+import type { Variables } from '../../core/release/placeholders.ts';
+import type { Io } from '../io.ts';
 import { absolute } from './options.ts';
 
 /**

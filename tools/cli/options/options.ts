@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { OtaError } from '../core/errors.ts';
-import type { Io } from './io.ts';
+import { OtaError } from '../../core/errors.ts';
+import type { Io } from '../io.ts';
 
 /** Flags that several commands share, as yargs wants them. */
 export const manifestOption = {

@@ -1,5 +1,5 @@
-import { OtaError } from '../core/errors.ts';
-import type { Io } from './io.ts';
+import { OtaError } from '../../core/errors.ts';
+import type { Io } from '../io.ts';
 
 /** A passphrase is never a word of the command line: every user of the machine could read it there. */
 export const passphraseOptions = {

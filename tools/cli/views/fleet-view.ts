@@ -1,8 +1,8 @@
-import { type DeviceWait, describeStatus } from '../core/fleet/commands/wait.ts';
-import type { CommandEvent } from '../messaging/command-run.ts';
-import type { CommandResult } from '../workflows/command.ts';
-import { type Io, line } from './io.ts';
-import { renderTable } from './render.ts';
+import { type DeviceWait, describeStatus } from '../../core/fleet/commands/wait.ts';
+import type { CommandEvent } from '../../messaging/command-run.ts';
+import type { CommandResult } from '../../workflows/command.ts';
+import { type Io, line } from '../io.ts';
+import { renderTable } from '../render.ts';
 
 /** Says what happens while a command runs, on the error output. */
 export function sayCommandEvent(

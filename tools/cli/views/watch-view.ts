@@ -1,6 +1,6 @@
-import type { FleetWatch, WatchedDevice } from '../messaging/fleet-watch.ts';
-import type { Io } from './io.ts';
-import { formatBytes, renderTable } from './render.ts';
+import type { FleetWatch, WatchedDevice } from '../../messaging/fleet-watch.ts';
+import type { Io } from '../io.ts';
+import { formatBytes, renderTable } from '../render.ts';
 
 const barLength = 12;
 /** Redrawing more often costs more than it shows. */

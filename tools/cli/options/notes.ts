@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { OtaError } from '../core/errors.ts';
-import type { Io } from './io.ts';
+import { OtaError } from '../../core/errors.ts';
+import type { Io } from '../io.ts';
 import { absolute } from './options.ts';
 
 /** As schemas/ota-release.schema.json has it. */

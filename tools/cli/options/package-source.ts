@@ -1,6 +1,6 @@
-import { OtaError } from '../core/errors.ts';
-import type { PackageOptions } from '../workflows/packaging/package.ts';
-import type { Io } from './io.ts';
+import { OtaError } from '../../core/errors.ts';
+import type { PackageOptions } from '../../workflows/packaging/package.ts';
+import type { Io } from '../io.ts';
 import { absolute, absoluteOrNone, optional, splitList } from './options.ts';
 
 /** The flags of `ota package` that say what is packaged. */
@@ -31,7 +31,7 @@ export async function chooseBinary(
       hint: 'Give --binary and --version, or --build-dir.',
     });
   }
-  const { readBuildPackage } = await import('../workflows/packaging/build.ts');
+  const { readBuildPackage } = await import('../../workflows/packaging/build.ts');
   const parts = splitList(args.with) ?? [];
   const found = await readBuildPackage(absolute(io, buildFolder), parts, {
     ...optional('binaryPath', absoluteOrNone(io, binary)),

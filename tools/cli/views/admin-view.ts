@@ -1,6 +1,6 @@
-import { displayText } from '../core/display-text.ts';
-import type { AdminAct } from '../workflows/admin/act.ts';
-import { renderTable } from './render.ts';
+import { displayText } from '../../core/display-text.ts';
+import type { AdminAct } from '../../workflows/admin/act.ts';
+import { renderTable } from '../render.ts';
 
 type Entry = Readonly<Record<string, unknown>>;
 

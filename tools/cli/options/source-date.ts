@@ -1,5 +1,5 @@
-import { OtaError } from '../core/errors.ts';
-import type { Io } from './io.ts';
+import { OtaError } from '../../core/errors.ts';
+import type { Io } from '../io.ts';
 
 /**
  * The time to write into files: `SOURCE_DATE_EPOCH` (seconds since 1970, reproducible-builds.org) or now.

@@ -1,6 +1,6 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
-import type { Output } from './io.ts';
-import { formatBytes } from './render.ts';
+import type { Output } from '../io.ts';
+import { formatBytes } from '../render.ts';
 
 /** One bar for each name, in the order in which they first appear. */
 export interface ProgressBars {

@@ -1,7 +1,7 @@
 import { dirname, join, relative } from 'node:path';
-import type { PackageResult } from '../workflows/packaging/package.ts';
-import { type Io, line } from './io.ts';
-import { formatBytes } from './render.ts';
+import type { PackageResult } from '../../workflows/packaging/package.ts';
+import { type Io, line } from '../io.ts';
+import { formatBytes } from '../render.ts';
 
 /** The result of packaging for programs. */
 export function packageJson(result: PackageResult): object {

@@ -1,11 +1,11 @@
-import { displayText } from '../core/display-text.ts';
-import { formatAudience } from '../core/fleet/offers/audience-text.ts';
-import type { DeployPlan, PlannedDelivery } from '../core/release/deploy-plan.ts';
-import type { DeliveryReport, DeployReport } from '../core/release/deploy-report.ts';
-import type { DeliveryEvent } from '../workflows/deliver.ts';
-import { type Io, line } from './io.ts';
+import { displayText } from '../../core/display-text.ts';
+import { formatAudience } from '../../core/fleet/offers/audience-text.ts';
+import type { DeployPlan, PlannedDelivery } from '../../core/release/deploy-plan.ts';
+import type { DeliveryReport, DeployReport } from '../../core/release/deploy-report.ts';
+import type { DeliveryEvent } from '../../workflows/deliver.ts';
+import { type Io, line } from '../io.ts';
+import { formatBytes } from '../render.ts';
 import { createProgressBars } from './progress.ts';
-import { formatBytes } from './render.ts';
 
 export type ProgressMode = 'auto' | 'plain' | 'none';
 

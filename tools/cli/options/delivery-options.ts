@@ -1,9 +1,9 @@
-import type { DeployReport } from '../core/release/deploy-report.ts';
-import { defaultRetryPolicy } from '../core/retry.ts';
-import type { DeliverOptions } from '../workflows/deliver.ts';
-import { writeJsonFile } from '../workspace/changes/json-write.ts';
-import type { ProgressMode } from './delivery-view.ts';
-import { type Io, line, writeJson } from './io.ts';
+import type { DeployReport } from '../../core/release/deploy-report.ts';
+import { defaultRetryPolicy } from '../../core/retry.ts';
+import type { DeliverOptions } from '../../workflows/deliver.ts';
+import { writeJsonFile } from '../../workspace/changes/json-write.ts';
+import { type Io, line, writeJson } from '../io.ts';
+import type { ProgressMode } from '../views/delivery-view.ts';
 import { absolute, jsonOption, numberBetween, wholeNumberBetween } from './options.ts';
 
 /** How firmware is sent, and how that is told: for every command that makes deliveries. */

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { OtaError } from '../core/errors.ts';
-import { applyDefaults, chooseSecret } from '../core/lan/credentials.ts';
-import { decodeEncryptionKey, encryptionKeyMeaning } from '../core/lan/encryption-key.ts';
-import { hostProblem, plainHost } from '../core/lan/host.ts';
-import type { DeviceTarget } from '../core/release/delivery.ts';
-import type { Io } from './io.ts';
+import { OtaError } from '../../core/errors.ts';
+import { applyDefaults, chooseSecret } from '../../core/lan/credentials.ts';
+import { decodeEncryptionKey, encryptionKeyMeaning } from '../../core/lan/encryption-key.ts';
+import { hostProblem, plainHost } from '../../core/lan/host.ts';
+import type { DeviceTarget } from '../../core/release/delivery.ts';
+import type { Io } from '../io.ts';
 import { absolute, wholeNumberBetween } from './options.ts';
 
 /** Which devices, and how they are opened: for every command that pushes. */
@@ -79,7 +79,7 @@ export async function readDevices(flags: DeviceFlags, io: Io): Promise<DeviceTar
 }
 
 async function readBatch(path: string): Promise<DeviceTarget[]> {
-  const { readBatchFile } = await import('../workspace/batch-file.ts');
+  const { readBatchFile } = await import('../../workspace/batch-file.ts');
   return readBatchFile(path);
 }
 

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
-import type { Finding } from '../core/release/findings.ts';
-import { type Io, line } from './io.ts';
+import type { Finding } from '../../core/release/findings.ts';
+import { type Io, line } from '../io.ts';
 
 /** Prints findings with their remedies. Returns the number of errors among them. */
 export function renderFindings(findings: readonly Finding[], io: Io): number {

@@ -1,11 +1,11 @@
-import { parseAssignments } from '../core/release/assignment.ts';
+import { parseAssignments } from '../../core/release/assignment.ts';
 import {
   defaultConfigName,
   type LoadedConfig,
   loadDeployConfig,
-} from '../workflows/deploy-config.ts';
+} from '../../workflows/deploy-config.ts';
+import type { Io } from '../io.ts';
 import { readVariables } from './env-file.ts';
-import type { Io } from './io.ts';
 import { absolute } from './options.ts';
 
 /** Flags of every command that talks to a fleet. */

@@ -1,8 +1,8 @@
-import { displayText } from '../core/display-text.ts';
-import type { DeployPlan } from '../core/release/deploy-plan.ts';
-import type { DeliveryReport, DeployReport } from '../core/release/deploy-report.ts';
-import type { PushedBinary } from '../workflows/push.ts';
-import { formatBytes, renderTable } from './render.ts';
+import { displayText } from '../../core/display-text.ts';
+import type { DeployPlan } from '../../core/release/deploy-plan.ts';
+import type { DeliveryReport, DeployReport } from '../../core/release/deploy-report.ts';
+import type { PushedBinary } from '../../workflows/push.ts';
+import { formatBytes, renderTable } from '../render.ts';
 
 const rule = '='.repeat(60);
 
