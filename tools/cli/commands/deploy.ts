@@ -11,14 +11,12 @@ import { deliveryOptions, readDeliveryFlags, tellReport } from '../options/deliv
 import { deviceOptions, readDevices } from '../options/device-options.ts';
 import { readVariables } from '../options/env-file.ts';
 import {
-  absolute,
-  absoluteOrNone,
-  manifestOption,
   optional,
-  outputOption,
+  readWorkspace,
   setOption,
   splitList,
   verboseOption,
+  workspaceOptions,
 } from '../options/options.ts';
 import {
   createDeliveryView,
@@ -45,13 +43,12 @@ export const deployCommand = defineCommand({
   ],
   options: (yargs) =>
     yargs.options({
-      ...manifestOption,
+      ...workspaceOptions,
       version: {
         type: 'string',
         demandOption: true,
         describe: 'version id, or latest (the newest stable one)',
       },
-      ...outputOption,
       transport: {
         type: 'string',
         array: true,
@@ -87,7 +84,7 @@ export const deployCommand = defineCommand({
     });
     const render = args.clear ? renderClearing : renderPlan;
     const report = await (args.clear ? clearDeployed : deploy)({
-      manifestPath: absolute(io, args.manifest),
+      ...readWorkspace(args, io),
       version: args.version,
       transports: splitList(args.transport) ?? [],
       overrides: parseAssignments(args.set),
@@ -106,7 +103,6 @@ export const deployCommand = defineCommand({
         requireDevicesUsed(devices, plan, transports);
         if (!args.json) line(io.stdout, render(plan, args['dry-run']));
       },
-      ...optional('outputFolder', absoluteOrNone(io, args.output)),
       ...optional('artifact', args.artifact),
       ...optional('rollout', rollout),
     }).finally(view.close);

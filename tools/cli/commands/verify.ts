@@ -3,13 +3,11 @@ import { verify } from '../../workflows/signing/verify.ts';
 import { defineCommand } from '../command.ts';
 import { line, writeJson } from '../io.ts';
 import {
-  absolute,
-  absoluteOrNone,
   jsonOption,
-  manifestOption,
   optional,
-  outputOption,
+  readWorkspace,
   verboseOption,
+  workspaceOptions,
 } from '../options/options.ts';
 import { formatBytes } from '../render.ts';
 import { renderFindings } from '../views/findings-view.ts';
@@ -21,18 +19,16 @@ export const verifyCommand = defineCommand({
   ],
   options: (yargs) =>
     yargs.options({
-      ...manifestOption,
+      ...workspaceOptions,
       version: { type: 'string', describe: 'version id, or latest; default all' },
-      ...outputOption,
       ...jsonOption,
       ...verboseOption,
     }),
   async run(args, io) {
     const result = await verify({
-      manifestPath: absolute(io, args.manifest),
+      ...readWorkspace(args, io),
       now: io.now(),
       ...optional('version', args.version),
-      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     const ok = result.findings.every(({ level }) => level !== 'error');
     if (args.json) writeJson(io.stdout, { ok, ...result });

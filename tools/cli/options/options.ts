@@ -12,13 +12,26 @@ export const manifestOption = {
   },
 } as const;
 
-export const outputOption = {
+/** For every command that reads or writes releases. */
+export const workspaceOptions = {
+  ...manifestOption,
   output: {
     type: 'string',
     normalize: true,
     describe: 'folder of the releases, when it is not versions/ beside the manifest',
   },
 } as const;
+
+/** Where the flags of `workspaceOptions` lead, as absolute paths. */
+export function readWorkspace(
+  args: { readonly manifest: string; readonly output: string | undefined },
+  io: Io,
+): { manifestPath: string; outputFolder?: string } {
+  return {
+    manifestPath: absolute(io, args.manifest),
+    ...optional('outputFolder', absoluteOrNone(io, args.output)),
+  };
+}
 
 export const setOption = {
   set: {
