@@ -1,13 +1,21 @@
-import type { DeployReport } from '../../core/release/deploy-report.ts';
 import { defaultRetryPolicy } from '../../core/retry.ts';
+import { createClock } from '../../workflows/clock.ts';
 import type { DeliverOptions } from '../../workflows/deliver.ts';
-import { writeJsonFile } from '../../workspace/changes/json-write.ts';
-import { type Io, line, writeJson } from '../io.ts';
+import type { Io } from '../io.ts';
 import type { ProgressMode } from '../views/delivery-view.ts';
-import { absolute, jsonOption, numberBetween, wholeNumberBetween } from './options.ts';
+import { deviceOptions } from './device-options.ts';
+import {
+  jsonOption,
+  numberBetween,
+  setOption,
+  verboseOption,
+  wholeNumberBetween,
+} from './options.ts';
 
-/** How firmware is sent, and how that is told: for every command that makes deliveries. */
+/** To which devices firmware is sent, how, and how that is told: for every command that makes deliveries. */
 export const deliveryOptions = {
+  ...deviceOptions,
+  ...setOption,
   retries: {
     type: 'number',
     default: defaultRetryPolicy.retries,
@@ -22,6 +30,7 @@ export const deliveryOptions = {
     default: 'auto' as ProgressMode,
     describe: 'bars on a terminal, plain lines, or nothing',
   },
+  ...verboseOption,
 } as const;
 
 export interface DeliveryFlags {
@@ -34,10 +43,14 @@ export interface DeliveryFlags {
   readonly progress: ProgressMode;
 }
 
-/** @throws OtaError `usage` for numbers that are none, or out of range */
+/** What the flags and the world say about deliveries. @throws OtaError `usage` for numbers that are none, or out of range */
 export function readDeliveryFlags(
   flags: DeliveryFlags,
-): Pick<DeliverOptions, 'policy' | 'concurrency' | 'failFast' | 'timeoutMs'> {
+  io: Io,
+): Pick<
+  DeliverOptions,
+  'policy' | 'concurrency' | 'failFast' | 'timeoutMs' | 'env' | 'signal' | 'clock'
+> {
   const { timeout } = flags;
   return {
     policy: {
@@ -46,23 +59,11 @@ export function readDeliveryFlags(
     },
     concurrency: wholeNumberBetween('concurrency', flags.concurrency, 1, 1000),
     failFast: flags['fail-fast'],
+    env: io.env,
+    signal: io.signal,
+    clock: createClock(io),
     ...(timeout === undefined
       ? {}
       : { timeoutMs: numberBetween('timeout', timeout, 0.001, 86_400) * 1000 }),
   };
-}
-
-/** Writes the report to where it is wanted, for machines or as `render` tells it to people; the exit status. */
-export async function tellReport(
-  report: DeployReport,
-  flags: DeliveryFlags,
-  io: Io,
-  render: (report: DeployReport) => string,
-): Promise<number> {
-  // First, because what has been sent must be told even when the file cannot be written.
-  if (!flags.json) line(io.stdout, render(report));
-  if (flags.report !== undefined) await writeJsonFile(absolute(io, flags.report), report);
-  if (flags.json) writeJson(io.stdout, report);
-  if (report.cancelled) return 130;
-  return report.ok ? 0 : 1;
 }

@@ -3,7 +3,9 @@ import { formatAudience } from '../../core/fleet/offers/audience-text.ts';
 import type { DeployPlan, PlannedDelivery } from '../../core/release/deploy-plan.ts';
 import type { DeliveryReport, DeployReport } from '../../core/release/deploy-report.ts';
 import type { DeliveryEvent } from '../../workflows/deliver.ts';
-import { type Io, line } from '../io.ts';
+import { writeJsonFile } from '../../workspace/changes/json-write.ts';
+import { type Io, line, writeJson } from '../io.ts';
+import { absolute } from '../options/options.ts';
 import { formatBytes } from '../render.ts';
 import { createProgressBars } from './progress.ts';
 
@@ -24,16 +26,17 @@ export interface DeliveryViewOptions {
 
 export function createDeliveryView(
   io: Io,
-  mode: ProgressMode,
+  flags: { readonly json: boolean; readonly progress: ProgressMode },
   options: DeliveryViewOptions = {},
 ): DeliveryView {
   const nameOf = options.nameOf ?? nameByFile;
+  const mode = flags.json ? 'none' : flags.progress;
   if (mode === 'none') return { notify: () => {}, close: () => {} };
   if (mode === 'auto' && io.stderr.isTTY) return createBars(io, nameOf, options.onlyRunning);
   return { notify: (event) => sayPlainly(io, event, nameOf), close: () => {} };
 }
 
-/** Plain lines: one at the start, one a retry, one at each full quarter, one at the end. */
+/** Plain lines: one at each attempt, one before each retry, one at the end. */
 function sayPlainly(io: Io, event: DeliveryEvent, nameOf: (step: PlannedDelivery) => string): void {
   const name = displayText(nameOf(event.step));
   if (event.type === 'started') line(io.stderr, `${name}: attempt ${event.attempt}`);
@@ -136,4 +139,19 @@ function renderDelivery(delivery: DeliveryReport): string[] {
 
 function count(number: number, one: string, many: string): string {
   return `${number} ${number === 1 ? one : many}`;
+}
+
+/** Writes the report to where it is wanted, for machines or as `render` tells it to people; the exit status. */
+export async function tellReport(
+  report: DeployReport,
+  flags: { readonly json: boolean; readonly report: string | undefined },
+  io: Io,
+  render: (report: DeployReport) => string,
+): Promise<number> {
+  // First, because what has been sent must be told even when the file cannot be written.
+  if (!flags.json) line(io.stdout, render(report));
+  if (flags.report !== undefined) await writeJsonFile(absolute(io, flags.report), report);
+  if (flags.json) writeJson(io.stdout, report);
+  if (report.cancelled) return 130;
+  return report.ok ? 0 : 1;
 }
