@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createHttpsReceiver } from '../../tools/simulator/https-receiver.ts';
 import { testBroker, testFleet, testImage, testUpdateServer } from '../support/fleet.ts';
 import { runOta } from '../support/io.ts';
-import { createFolder } from '../support/temporary-workspace.ts';
+import { createFolder, sampleManifest } from '../support/temporary-workspace.ts';
 
 const image = testImage('1.1.0');
 const now = new Date('2024-01-15T10:30:00Z');
@@ -156,6 +156,21 @@ describe('ota publish', () => {
     ]);
     expect(receiver.uploads[0]?.body).toEqual(Buffer.from(image));
     expect(JSON.parse(String(receiver.uploads[2]?.body))).toMatchObject({ version: '1.1.0' });
+  });
+
+  it('finds a release in a folder elsewhere, with --output', async () => {
+    const { ota, cwd } = await project();
+    await mkdir(join(cwd, 'ota'));
+    const manifest = sampleManifest({ product: { name: 'Gateway', hardware: 'esp32' } });
+    await writeFile(join(cwd, 'ota/manifest.json'), JSON.stringify(manifest));
+    const binary = ['--binary', 'build/esp32-bms-monitor.bin', '--version', '1.1.0'];
+    const output = ['--output', 'releases'];
+    expect((await ota('package', ...binary, ...output, '--update-manifest')).stderr).toBe('');
+    const refused = await ota('publish', '--to', 'www');
+    expect(refused.stderr).toContain('for a folder of releases elsewhere give it with --output');
+    const ran = await ota('publish', '--to', 'www', ...output);
+    expect(ran.stderr).toBe('');
+    expect(await listed(join(cwd, 'www'))).toContain('version.json');
   });
 
   it('never shows user and password of a URL', async () => {

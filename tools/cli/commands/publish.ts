@@ -15,11 +15,12 @@ import { audienceOptions, fleetOptions, readFleetConfig } from '../options/fleet
 import {
   absolute,
   jsonOption,
-  manifestOption,
   numberBetween,
   optional,
+  readWorkspace,
   splitList,
   verboseOption,
+  workspaceOptions,
 } from '../options/options.ts';
 import { formatBytes } from '../render.ts';
 import { commandResultJson, renderCommandResult, sayCommandEvent } from '../views/fleet-view.ts';
@@ -33,7 +34,7 @@ export const publishCommand = defineCommand({
   options: (yargs) =>
     yargs.options({
       ...fleetOptions,
-      ...manifestOption,
+      ...workspaceOptions,
       version: { type: 'string', describe: 'of a release, or over what the image says' },
       binary: { type: 'string', normalize: true, describe: 'a firmware file, not a release' },
       artifact: { type: 'string', describe: 'the artifact of the release, when it has several' },
@@ -108,6 +109,7 @@ export const publishCommand = defineCommand({
 
 interface Words {
   readonly manifest: string;
+  readonly output: string | undefined;
   readonly version: string | undefined;
   readonly binary: string | undefined;
   readonly artifact: string | undefined;
@@ -137,7 +139,7 @@ async function chooseSource(
   loaded: LoadedConfig | undefined,
 ): Promise<Source> {
   const given =
-    args.manifest === manifestOption.manifest.default ? undefined : absolute(io, args.manifest);
+    args.manifest === workspaceOptions.manifest.default ? undefined : absolute(io, args.manifest);
   const bare = async (path: string, version: string | undefined): Promise<Source> => ({
     path,
     ...optional('version', version),
@@ -149,7 +151,7 @@ async function chooseSource(
     return await bare(resolve(loaded.folder, loaded.config.build.firmware_path), version);
   }
   const found = await findArtifact({
-    manifestPath: absolute(io, args.manifest),
+    ...readWorkspace(args, io),
     now: io.now(),
     version: args.version ?? 'latest',
     ...optional('artifact', args.artifact),

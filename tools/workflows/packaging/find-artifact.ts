@@ -15,6 +15,7 @@ import { readReleasable } from './releasable.ts';
 
 export interface ArtifactRequest {
   readonly manifestPath: string;
+  readonly outputFolder?: string;
   /** A version id, or `latest`. */
   readonly version: string;
   readonly artifact?: string;
@@ -67,7 +68,7 @@ interface Choice {
 }
 
 async function chooseApps(request: ArtifactRequest): Promise<Choice> {
-  const workspace = openWorkspace(request.manifestPath);
+  const workspace = openWorkspace(request.manifestPath, request.outputFolder);
   const manifest = await readManifest(workspace);
   const stored = await readReleasable(workspace, manifest, request.version, request.now);
   const chosen = chooseArtifacts(stored.release, request.artifact);
