@@ -16,36 +16,37 @@ export interface Binary {
  * @throws OtaError `binary-missing`, `binary-not-a-file`, `binary-empty`, `binary-unreadable`
  */
 export async function findBinary(path: string): Promise<Binary> {
-  try {
-    const found = await stat(path);
-    if (!found.isFile()) {
-      throw new OtaError(
-        'binary-not-a-file',
-        `${path} is ${found.isDirectory() ? 'a folder' : 'not a file'}`,
-        {
-          hint: 'Give the .bin file itself, such as build/<project>.bin.',
-        },
-      );
-    }
-    if (found.size === 0) {
-      throw new OtaError('binary-empty', `${path} has no bytes`, {
-        hint: 'The build did not finish, or the file was truncated: build again.',
-      });
-    }
-    await access(path, constants.R_OK);
-    return { path, sizeBytes: found.size };
-  } catch (cause) {
-    if (cause instanceof OtaError) throw cause;
-    throw binaryFailure(path, cause);
+  const sizeBytes = await fileSize(path);
+  if (sizeBytes === 0) {
+    throw new OtaError('binary-empty', `${path} has no bytes`, {
+      hint: 'The build did not finish, or the file was truncated: build again.',
+    });
   }
+  await access(path, constants.R_OK).catch((cause) => {
+    throw binaryFailure(path, cause);
+  });
+  return { path, sizeBytes };
 }
 
-function binaryFailure(path: string, cause: unknown): OtaError {
+/** Bytes of a file. @throws OtaError `binary-missing`, `binary-not-a-file`, `binary-unreadable` */
+export async function fileSize(path: string): Promise<number> {
+  const found = await stat(path).catch((cause) => {
+    throw binaryFailure(path, cause);
+  });
+  if (found.isFile()) return found.size;
+  const what = found.isDirectory() ? 'a folder' : 'not a file';
+  throw new OtaError('binary-not-a-file', `${path} is ${what}`, {
+    hint: 'Give the .bin file itself, such as build/<project>.bin.',
+  });
+}
+
+/** The error for a firmware file that cannot be opened or read. */
+export function binaryFailure(path: string, cause: unknown): OtaError {
   const code = (cause as NodeJS.ErrnoException).code;
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new OtaError('binary-missing', `there is no file ${path}`, {
       cause,
-      hint: 'Build first (`idf.py build`), or correct --binary.',
+      hint: 'Correct the path, or build first (`idf.py build`).',
     });
   }
   return new OtaError('binary-unreadable', `cannot read ${path} (${code ?? 'unknown'})`, {
