@@ -158,6 +158,20 @@ describe('ota publish', () => {
     expect(JSON.parse(String(receiver.uploads[2]?.body))).toMatchObject({ version: '1.1.0' });
   });
 
+  it('gives the password of the configuration to the server of the configuration alone', async () => {
+    const credentials = { username: 'ci', password: 'hunter22' };
+    const receiver = await createHttpsReceiver({ credentials });
+    onTestFinished(() => receiver.close());
+    const publishWith = async (base_url: string) => {
+      const { ota } = await project({ server: { base_url, ...credentials } });
+      return await ota('publish', '--config', 'ota_deploy_config.json', '--to', receiver.url);
+    };
+    expect((await publishWith('https://nas.example.com')).stderr).toContain('code: unauthorized');
+    expect(receiver.uploads).toEqual([]);
+    expect((await publishWith(receiver.url)).stderr).toBe('');
+    expect(receiver.uploads).toHaveLength(3);
+  });
+
   it('finds a release in a folder elsewhere, with --output', async () => {
     const { ota, cwd } = await project();
     await mkdir(join(cwd, 'ota'));

@@ -85,8 +85,7 @@ export const publishCommand = defineCommand({
       ),
       ssh: optional('port', server?.ssh_port),
       https: {
-        ...optional('username', server?.username),
-        ...optional('password', server?.password),
+        ...credentialsFor(target, loaded),
         ...optional('ca', server?.ca),
         verify: server?.verify_ssl ?? true,
         cwd: loaded?.folder ?? io.cwd,
@@ -171,6 +170,18 @@ function chooseTarget(
   if (target.kind !== 'folder') return target;
   const base = to === undefined ? (loaded?.folder ?? io.cwd) : io.cwd;
   return { kind: 'folder', path: resolve(base, target.path) };
+}
+
+/** Those of the configuration, for the server that it names: `--to` may lead to another. */
+function credentialsFor(
+  target: PublishTarget,
+  loaded: LoadedConfig | undefined,
+): { username?: string; password?: string } {
+  if (target.kind !== 'https' || loaded === undefined) return {};
+  const { upload = '', base_url, username, password } = loaded.config.server;
+  const own = [upload, base_url].filter((text) => URL.canParse(text)).map((text) => new URL(text));
+  const { origin } = new URL(target.url);
+  return own.some((url) => url.origin === origin) ? { username, password } : {};
 }
 
 function namesOf(loaded: LoadedConfig | undefined): { aliasName: string; versionName: string } {
