@@ -37,7 +37,7 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
   let exitCode = 0;
   const { options, examples, run } = await entry.load();
   // As its own program: yargs then neither registers the other commands nor prepares their help.
-  const parser = commonParser(io, nameOf(entry))
+  const parser = commonParser(io, entry)
     .usage(`$0 ${entry.usage.slice(nameOf(entry).length)}\n\n${entry.summary}`)
     .command(
       entry.usage.replace(nameOf(entry), '$0'),
@@ -65,7 +65,8 @@ function overviewParser(io: Io): Argv {
   return parser;
 }
 
-function commonParser(io: Io, name?: string): Argv {
+function commonParser(io: Io, entry?: CommandEntry): Argv {
+  const name = entry && nameOf(entry);
   return yargs()
     .scriptName(name === undefined ? 'ota' : `ota ${name}`)
     .wrap(Math.min(io.stdout.columns, 100))
@@ -78,7 +79,7 @@ function commonParser(io: Io, name?: string): Argv {
     .fail((message, error?: Error) => {
       // A flag whose value is missing comes as an error of the parser's own.
       if (error === undefined || error.name === 'YError')
-        throw usageError(message ?? error?.message, name);
+        throw usageError(message ?? error?.message, entry);
       throw error;
     });
 }
@@ -91,7 +92,8 @@ async function print(parser: Argv, argv: readonly string[], io: Io): Promise<voi
   if (printed !== '') line(io.stdout, printed);
 }
 
-function usageError(message: string, name: string | undefined): OtaError {
+function usageError(message: string, entry: CommandEntry | undefined): OtaError {
+  const name = entry && nameOf(entry);
   const unknown = /^Unknown (?:argument|command)s?: (.+)$/.exec(message)?.[1];
   if (name === undefined && unknown !== undefined) {
     const suffix = didYouMeanSuffix(unknown, commands.map(nameOf));
@@ -99,7 +101,8 @@ function usageError(message: string, name: string | undefined): OtaError {
       hint: '`ota --help` lists the commands.',
     });
   }
-  return new OtaError('usage', message, {
+  const incomplete = entry !== undefined && message.startsWith('Not enough non-option');
+  return new OtaError('usage', incomplete ? `a word is missing: ota ${entry.usage}` : message, {
     hint: `\`ota ${name === undefined ? '' : `${name} `}--help\` shows flags and examples.`,
   });
 }
