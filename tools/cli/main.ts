@@ -72,6 +72,7 @@ function commonParser(io: Io, entry?: CommandEntry): Argv {
     .wrap(Math.min(io.stdout.columns, 100))
     .locale('en')
     .strict()
+    .parserConfiguration({ 'camel-case-expansion': false }) // an unknown flag would be named twice
     .version(false) // `--version` is the release that package and deploy are about
     .alias({ h: 'help' })
     .exitProcess(false)
