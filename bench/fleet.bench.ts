@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { cliPath } from '../test/support/cli-process.ts';
 import { startMosquitto } from '../test/support/real-mosquitto.ts';
 import { buildImage } from '../tools/core/image/building/build-image.ts';
-import { withTemporaryFolder } from '../tools/workspace/temporary-folder.ts';
+import { withTemporaryFolder } from '../tools/workspace/changes/temporary-folder.ts';
 import type { Benchmark, Measurement } from './benchmark.ts';
 
 const megabyte = 1024 * 1024;

@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cliPath } from '../test/support/cli-process.ts';
 import { buildImage } from '../tools/core/image/building/build-image.ts';
-import { withTemporaryFolder } from '../tools/workspace/temporary-folder.ts';
+import { withTemporaryFolder } from '../tools/workspace/changes/temporary-folder.ts';
 import type { Benchmark } from './benchmark.ts';
 import { type Comparison, compare, runOnce } from './measure.ts';
 

@@ -10,7 +10,7 @@ import { createVirtualFlash } from '../tools/simulator/virtual-flash.ts';
 import { esphome } from '../tools/transports/esphome.ts';
 import { createClock } from '../tools/workflows/clock.ts';
 import { push } from '../tools/workflows/push.ts';
-import { withTemporaryFolder } from '../tools/workspace/temporary-folder.ts';
+import { withTemporaryFolder } from '../tools/workspace/changes/temporary-folder.ts';
 import type { Benchmark, Measurement } from './benchmark.ts';
 import { compare, runOnce } from './measure.ts';
 

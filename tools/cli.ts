@@ -8,10 +8,10 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => interrupt.abort());
 }
 for (const stream of [process.stdout, process.stderr]) {
-  // A reader that went away (`ota list | head`) is no failure of ours.
+  // A reader that went away (`ota watch | head`) is no failure of ours, and ends what would go on, as Ctrl-C does.
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit();
-    throw error;
+    if (error.code !== 'EPIPE') throw error;
+    interrupt.abort();
   });
 }
 const output = (stream: NodeJS.WriteStream): Output => ({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createDeliveryView } from '../../tools/cli/delivery-view.ts';
 import type { Io, Output } from '../../tools/cli/io.ts';
+import { createDeliveryView } from '../../tools/cli/views/delivery-view.ts';
 import type { PlannedDelivery } from '../../tools/core/release/deploy-plan.ts';
 import { plannedReport } from '../../tools/core/release/deploy-report.ts';
 import { factsOf } from '../support/deliveries.ts';
@@ -40,10 +40,14 @@ function stepTo(destination: string): PlannedDelivery {
 }
 
 function show(io: Io, onlyRunning: boolean): void {
-  const view = createDeliveryView(io, 'auto', {
-    nameOf: (step) => step.destination,
-    onlyRunning,
-  });
+  const view = createDeliveryView(
+    io,
+    { json: false, progress: 'auto' },
+    {
+      nameOf: (step) => step.destination,
+      onlyRunning,
+    },
+  );
   for (const step of [stepTo('hall.local'), stepTo('lamp\x1b[2Jlocal')]) {
     const delivered = plannedReport(step, 'delivered');
     view.notify({ type: 'started', step, attempt: 1 });

@@ -69,6 +69,14 @@ https Gateway-1.2.3.bin: delivered
 `);
   });
 
+  it('says what was delivered also when its report cannot be written', async () => {
+    const { deploy } = await createProduct();
+    const ran = await deploy(['--report', 'app.bin/report.json']);
+    expect(ran.stdout).toContain('2 of 2 delivered\n');
+    expect(ran.stderr).toContain('code: write-failed');
+    expect(ran.exitCode).toBe(1);
+  });
+
   it('needs no variables and no network for a dry run, and names what a live run would miss', async () => {
     const { deploy } = await createProduct();
     const { exitCode, stdout, stderr } = await deploy(['--dry-run', '--transport', 'mqtt'], {});

@@ -98,6 +98,31 @@ describe('ota doctor', () => {
     expect((await ota('doctor')).stdout).toContain('/version.json answers with 404');
   });
 
+  it('asks the server as the user that base_url names, whose password it never shows', async () => {
+    const { server } = await scene();
+    const { ota } = await scene({ base: server.url.replace('://', '://pi:raspberry@') });
+    const good = await ota('doctor');
+    expect(good.stdout).toContain('ok: version.json: 1.1.0 at http://***@127.0.0.1:');
+    expect(server.users).toContain('pi:raspberry');
+    server.files.set('/version.json', Buffer.from('{'));
+    const broken = await ota('doctor');
+    expect(broken.stdout).toContain('FAILED: version.json: http://***@127.0.0.1:');
+    server.files.delete('/version.json');
+    const gone = await ota('doctor');
+    expect(gone.stdout).toContain('/version.json answers with 404');
+    for (const { stdout } of [good, broken, gone]) expect(stdout).not.toContain('raspberry');
+  });
+
+  it('says which topic cannot be used, and looks at the server all the same', async () => {
+    const { ota } = await scene({ topics: 'fleet/{house}/ota' });
+    const ran = await ota('doctor');
+    expect(ran.stdout).toContain(
+      'FAILED: broker: the topic "fleet/{house}/ota/command" has {house}',
+    );
+    expect(ran.stdout).toContain('ok: version.json');
+    expect(ran.exitCode).toBe(1);
+  });
+
   it('looks at the server also when there is no broker, and the other way round', async () => {
     const { ota } = await scene({ port: await holdClosedPort() });
     const ran = await ota('doctor');

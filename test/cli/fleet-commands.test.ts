@@ -119,6 +119,19 @@ dev-0001  updated  runs 1.1.0
 });
 
 describe('ota watch', () => {
+  it('says that its record is not whole, also when that shows at the very end', async () => {
+    const { cwd } = await scene(1);
+    const interrupt = new AbortController();
+    const ran = await runOta(['watch', '--json', '--record', '/dev/full'], {
+      cwd,
+      live: true,
+      signal: interrupt.signal,
+      onOutput: () => interrupt.abort(),
+    });
+    expect(ran.stderr).toContain('error: cannot write /dev/full');
+    expect(ran.exitCode).toBe(1);
+  });
+
   it('shows the fleet, and records it', async () => {
     const { ota, cwd, broker } = await scene(2);
     const client = await testClient(broker.url);

@@ -47,6 +47,8 @@ describe('the command line', () => {
 
   it.each([
     [[], 'Which command? `ota --help` lists them.'],
+    [['inspect'], 'a word is missing: ota inspect <path>'],
+    [['serve', '--data-dri', 'x'], 'error: Unknown argument: data-dri\n'],
     [['deplpy'], 'unknown command "deplpy" (did you mean "deploy"?)'],
     [['package', '--version', '1'], 'what is to be packaged?'],
     [['package', '--binary', 'x', '--version', '1', '--lable', 'y'], 'Unknown argument: lable'],

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createHttpsReceiver } from '../../tools/simulator/https-receiver.ts';
 import { testBroker, testFleet, testImage, testUpdateServer } from '../support/fleet.ts';
 import { runOta } from '../support/io.ts';
-import { createFolder } from '../support/temporary-workspace.ts';
+import { createFolder, sampleManifest } from '../support/temporary-workspace.ts';
 
 const image = testImage('1.1.0');
 const now = new Date('2024-01-15T10:30:00Z');
@@ -85,7 +85,7 @@ describe('ota publish', () => {
   it('touches nothing in a dry run', async () => {
     const { ota, cwd } = await project({ server: { upload: 'www' } });
     const ran = await ota('publish', '--config', 'ota_deploy_config.json', '--dry-run');
-    expect(ran.stdout).toContain('[dry-run] published 1.1.0');
+    expect(ran.stdout).toContain('[dry-run] would publish 1.1.0');
     expect(await listed(cwd)).not.toContain('www');
   });
 
@@ -156,6 +156,45 @@ describe('ota publish', () => {
     ]);
     expect(receiver.uploads[0]?.body).toEqual(Buffer.from(image));
     expect(JSON.parse(String(receiver.uploads[2]?.body))).toMatchObject({ version: '1.1.0' });
+  });
+
+  it('gives the password of the configuration to the server of the configuration alone', async () => {
+    const credentials = { username: 'ci', password: 'hunter22' };
+    const receiver = await createHttpsReceiver({ credentials });
+    onTestFinished(() => receiver.close());
+    const publishWith = async (base_url: string) => {
+      const { ota } = await project({ server: { base_url, ...credentials } });
+      return await ota('publish', '--config', 'ota_deploy_config.json', '--to', receiver.url);
+    };
+    expect((await publishWith('https://nas.example.com')).stderr).toContain('code: unauthorized');
+    expect(receiver.uploads).toEqual([]);
+    expect((await publishWith(receiver.url)).stderr).toBe('');
+    expect(receiver.uploads).toHaveLength(3);
+  });
+
+  it('finds a release in a folder elsewhere, with --output', async () => {
+    const { ota, cwd } = await project();
+    await mkdir(join(cwd, 'ota'));
+    const manifest = sampleManifest({ product: { name: 'Gateway', hardware: 'esp32' } });
+    await writeFile(join(cwd, 'ota/manifest.json'), JSON.stringify(manifest));
+    const binary = ['--binary', 'build/esp32-bms-monitor.bin', '--version', '1.1.0'];
+    const output = ['--output', 'releases'];
+    expect((await ota('package', ...binary, ...output, '--update-manifest')).stderr).toBe('');
+    const refused = await ota('publish', '--to', 'www');
+    expect(refused.stderr).toContain('for a folder of releases elsewhere give it with --output');
+    const ran = await ota('publish', '--to', 'www', ...output);
+    expect(ran.stderr).toBe('');
+    expect(await listed(join(cwd, 'www'))).toContain('version.json');
+  });
+
+  it('never shows user and password of a URL', async () => {
+    const { ota } = await project();
+    const to = ['publish', '--binary', 'build/esp32-bms-monitor.bin', '--dry-run', '--to'];
+    const good = await ota(...to, 'https://ci:hunter22@fw.example.com/fw');
+    expect(good.stdout).toContain(' to https://***@fw.example.com/fw\n');
+    const bad = await ota(...to, 'https://ci:hunter22@fw.example.com:port/fw');
+    expect(bad.stderr).toContain('the target "https://***@fw.example.com:port/fw" is not a URL');
+    expect(`${good.stdout}${good.stderr}${bad.stdout}${bad.stderr}`).not.toContain('hunter22');
   });
 
   it.each([

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createHttpsReceiver } from '../../tools/simulator/https-receiver.ts';
 import { startOta } from '../support/cli-process.ts';
@@ -45,5 +47,26 @@ describe('Ctrl-C', () => {
     expect(ran.exitCode).toBe(130);
     expect(ran.stdout).toContain('cancelled: https Gateway-1.1.0.bin');
     expect(ran.stdout).toContain('0 of 1 delivered (cancelled)');
+  });
+});
+
+describe('a reader that goes away', () => {
+  it('stops a deployment in order: the report is written, and the end is 130', async () => {
+    const cwd = await createProduct();
+    expect((await startOta(['deploy', '--version', '1.0.0'], { cwd }).done).exitCode).toBe(0);
+
+    const words = ['deploy', '--version', '1.1.0', '--report', 'report.json', '--timeout', '0.5'];
+    const { child, done } = startOta(words, { cwd });
+    child.stderr?.once('data', () => child.stderr?.destroy());
+    expect((await done).exitCode).toBe(130);
+    const report = JSON.parse(await readFile(join(cwd, 'report.json'), 'utf8'));
+    expect(report).toMatchObject({ cancelled: true, deliveries: [{ status: 'cancelled' }] });
+  });
+
+  it('changes nothing about how a command ends', async () => {
+    const cwd = await createProduct();
+    const { child, done } = startOta(['list', '--manifest', 'none.json'], { cwd });
+    child.stderr?.destroy();
+    expect((await done).exitCode).toBe(2);
   });
 });

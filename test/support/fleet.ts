@@ -72,7 +72,10 @@ export async function testUpdateServer(
     [`/${file.file}`, image],
     ['/firmware.bin', image],
   ]);
+  const users: string[] = [];
   const server = createServer((request, response) => {
+    const [, basic] = request.headers.authorization?.split(' ') ?? [];
+    if (basic !== undefined) users.push(Buffer.from(basic, 'base64').toString());
     const content = files.get(request.url ?? '');
     if (content === undefined) response.writeHead(404).end();
     else response.writeHead(200, { 'Content-Length': content.length }).end(content);
@@ -82,7 +85,8 @@ export async function testUpdateServer(
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, files, file, image };
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, files, file, image, users };
 }
 
 export async function testFleet(

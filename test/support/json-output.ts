@@ -51,7 +51,7 @@ export function requireConforming(words: readonly string[], stdout: string): voi
   const [command = ''] = words;
   if (!words.includes('--json') || !jsonCommands.includes(command) || stdout === '') return;
   const texts = command === 'watch' ? stdout.trimEnd().split('\n') : [stdout];
-  for (const text of isError(stdout) ? [stdout] : texts) {
+  for (const text of texts) {
     const value = JSON.parse(text) as Record<string, unknown>;
     const problems = isError(text)
       ? schemaCheck('error')(value)
@@ -69,5 +69,5 @@ function innerProblems(command: string, value: Record<string, unknown>) {
 
 /** Exactly what `cli/main` prints of an error. */
 function isError(text: string): boolean {
-  return text.startsWith('{\n  "ok": false,\n  "error": {');
+  return text.startsWith('{"ok":false,"error":{');
 }

@@ -1,8 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { userInfo } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServerTls } from '../../tools/simulator/server.ts';
-import { type ChildServer, startChildServer } from './child-server.ts';
+import type { ChildServer } from './child-server.ts';
+import { type Place, startNginxProcess } from './nginx-process.ts';
 import { findFreePort } from './peers.ts';
 
 export interface NginxOptions {
@@ -28,31 +28,22 @@ export interface RealNginx extends ChildServer {
 /** Starts nginx on a free port of 127.0.0.1; it stores what is PUT (ngx_http_dav_module). */
 export async function startNginx(options: NginxOptions = {}): Promise<RealNginx> {
   const port = await findFreePort();
-  const server = await startChildServer({
-    command: 'nginx',
-    debianPackage: 'nginx',
-    ready: /start worker process \d+/,
-    async configure(folder) {
-      await mkdir(join(folder, 'uploads'));
-      const file = join(folder, 'nginx.conf');
-      await writeFile(file, await configuration(options, port, folder));
-      return ['-p', folder, '-c', file, '-e', 'stderr'];
-    },
+  const server = await startNginxProcess(async (folder, place) => {
+    await mkdir(join(folder, 'uploads'));
+    return await serverBlock(options, port, join(folder, 'uploads'), place);
   });
   const scheme = options.tls === undefined ? 'http' : 'https';
   const uploads = join(server.folder, 'uploads');
   return { ...server, url: `${scheme}://127.0.0.1:${port}`, port, uploads };
 }
 
-async function configuration(options: NginxOptions, port: number, folder: string): Promise<string> {
+async function serverBlock(
+  options: NginxOptions,
+  port: number,
+  uploads: string,
+  place: Place,
+): Promise<string> {
   const { tls, credentials, maxBodySize = '0', more = [], server = [] } = options;
-  const place = async (name: string, text: string) => {
-    await writeFile(join(folder, name), text);
-    return join(folder, name);
-  };
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `${name}_temp_path ${join(folder, name)};`,
-  );
   const secure: string[] = [];
   if (tls !== undefined) {
     secure.push(`ssl_certificate ${await place('server.pem', tls.cert)};`);
@@ -69,28 +60,17 @@ async function configuration(options: NginxOptions, port: number, folder: string
     locked.push('auth_basic firmware;', `auth_basic_user_file ${file};`);
   }
   return `
-daemon off;
-# Root would give its workers another user, who cannot read our files; anybody else is told off for this line.
-user ${userInfo().username};
-worker_processes 1;
-pid ${join(folder, 'nginx.pid')};
-error_log stderr notice;
-events {}
-http {
-  access_log off;
-  ${temporary.join('\n  ')}
   server {
     listen 127.0.0.1:${port}${tls === undefined ? '' : ' ssl'};
     ${secure.join('\n    ')}
     client_max_body_size ${maxBodySize};
     ${server.join('\n    ')}
     location / {
-      root ${join(folder, 'uploads')};
+      root ${uploads};
       dav_methods PUT;
       create_full_put_path on;
       ${[...locked, ...more].join('\n      ')}
     }
   }
-}
 `;
 }

@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { fingerprintOf } from '../../tools/core/integrity.ts';
 import type { ArtifactFacts } from '../../tools/core/release/delivery.ts';
 import { verifyArtifact } from '../../tools/workspace/artifact-file.ts';
-import { findBinary, readBinary } from '../../tools/workspace/binary.ts';
 import { confine } from '../../tools/workspace/confine.ts';
-import { type FileStamp, isSettled, readStamp } from '../../tools/workspace/file-stamp.ts';
-import { createPayload } from '../../tools/workspace/payload.ts';
+import { findBinary, readBinary } from '../../tools/workspace/firmware/binary.ts';
+import { type FileStamp, isSettled, readStamp } from '../../tools/workspace/firmware/file-stamp.ts';
+import { createPayload } from '../../tools/workspace/firmware/payload.ts';
 import { rejection } from '../support/code.ts';
 import { createFolder } from '../support/temporary-workspace.ts';
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isBuildFolder, readBuildFolder } from '../../tools/workspace/build-folder.ts';
+import { isBuildFolder, readBuildFolder } from '../../tools/workspace/firmware/build-folder.ts';
 import { sampleApp } from '../support/esp-images.ts';
 import { type BuildChanges, changeBuild, joinSample } from '../support/sample-build.ts';
 import { sharedFolder } from '../support/shared.ts';

@@ -2,8 +2,8 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fs from 'fs-extra';
 import { describe, expect, it } from 'vitest';
-import { changeFiles } from '../../tools/workspace/file-change.ts';
-import { stageJson, writeJsonFile } from '../../tools/workspace/json-write.ts';
+import { changeFiles } from '../../tools/workspace/changes/file-change.ts';
+import { stageJson, writeJsonFile } from '../../tools/workspace/changes/json-write.ts';
 import { rejection } from '../support/code.ts';
 import { createFolder, snapshot } from '../support/temporary-workspace.ts';
 

@@ -33,3 +33,8 @@ export function line(output: Output, text = ''): void {
 export function writeJson(output: Output, value: unknown): void {
   line(output, escapeUnsafe(JSON.stringify(value, null, 2)));
 }
+
+/** The same on one line, for streams of values and for errors, which may come after some. */
+export function writeJsonLine(output: Output, value: unknown): void {
+  line(output, escapeUnsafe(JSON.stringify(value)));
+}

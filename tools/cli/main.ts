@@ -4,7 +4,7 @@ import { errorToJson, exitCodeOf, OtaError } from '../core/errors.ts';
 import { didYouMeanSuffix } from '../core/schema.ts';
 import type { CommandEntry } from './command.ts';
 import { commands } from './commands/index.ts';
-import { type Io, line, writeJson } from './io.ts';
+import { type Io, line, writeJsonLine } from './io.ts';
 import { renderError } from './render.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
     return await dispatch(argv, io);
   } catch (error) {
-    if (argv.includes('--json')) writeJson(io.stdout, { ok: false, error: errorToJson(error) });
+    if (argv.includes('--json')) writeJsonLine(io.stdout, { ok: false, error: errorToJson(error) });
     line(io.stderr, renderError(error, { stack: argv.includes('--verbose') }));
     return exitCodeOf(error);
   }
@@ -37,7 +37,7 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
   let exitCode = 0;
   const { options, examples, run } = await entry.load();
   // As its own program: yargs then neither registers the other commands nor prepares their help.
-  const parser = commonParser(io, nameOf(entry))
+  const parser = commonParser(io, entry)
     .usage(`$0 ${entry.usage.slice(nameOf(entry).length)}\n\n${entry.summary}`)
     .command(
       entry.usage.replace(nameOf(entry), '$0'),
@@ -65,12 +65,14 @@ function overviewParser(io: Io): Argv {
   return parser;
 }
 
-function commonParser(io: Io, name?: string): Argv {
+function commonParser(io: Io, entry?: CommandEntry): Argv {
+  const name = entry && nameOf(entry);
   return yargs()
     .scriptName(name === undefined ? 'ota' : `ota ${name}`)
     .wrap(Math.min(io.stdout.columns, 100))
     .locale('en')
     .strict()
+    .parserConfiguration({ 'camel-case-expansion': false }) // an unknown flag would be named twice
     .version(false) // `--version` is the release that package and deploy are about
     .alias({ h: 'help' })
     .exitProcess(false)
@@ -78,7 +80,7 @@ function commonParser(io: Io, name?: string): Argv {
     .fail((message, error?: Error) => {
       // A flag whose value is missing comes as an error of the parser's own.
       if (error === undefined || error.name === 'YError')
-        throw usageError(message ?? error?.message, name);
+        throw usageError(message ?? error?.message, entry);
       throw error;
     });
 }
@@ -91,7 +93,8 @@ async function print(parser: Argv, argv: readonly string[], io: Io): Promise<voi
   if (printed !== '') line(io.stdout, printed);
 }
 
-function usageError(message: string, name: string | undefined): OtaError {
+function usageError(message: string, entry: CommandEntry | undefined): OtaError {
+  const name = entry && nameOf(entry);
   const unknown = /^Unknown (?:argument|command)s?: (.+)$/.exec(message)?.[1];
   if (name === undefined && unknown !== undefined) {
     const suffix = didYouMeanSuffix(unknown, commands.map(nameOf));
@@ -99,7 +102,8 @@ function usageError(message: string, name: string | undefined): OtaError {
       hint: '`ota --help` lists the commands.',
     });
   }
-  return new OtaError('usage', message, {
+  const incomplete = entry !== undefined && message.startsWith('Not enough non-option');
+  return new OtaError('usage', incomplete ? `a word is missing: ota ${entry.usage}` : message, {
     hint: `\`ota ${name === undefined ? '' : `${name} `}--help\` shows flags and examples.`,
   });
 }

@@ -189,6 +189,10 @@ export const errorCodes = {
     meaning: 'A file cannot be written: read-only, disk full, no permission.',
   },
   'lock-timeout': { exit: 1, meaning: 'Another process holds the workspace lock for too long.' },
+  'lock-lost': {
+    exit: 1,
+    meaning: 'The workspace lock was removed, or taken by another process, during the work.',
+  },
   'release-changed': { exit: 1, meaning: 'A release was changed while it was being signed.' },
   'release-sealed': { exit: 1, meaning: 'A signed release cannot be changed.' },
   'connection-refused': { exit: 1, meaning: 'Nothing listens at that address and port.' },

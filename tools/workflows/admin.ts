@@ -2,9 +2,10 @@ import { openAsBlob } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { type ErrorCode, errorCodes } from '../core/error-codes.ts';
 import { OtaError } from '../core/errors.ts';
+import { maskUrlText } from '../core/secrets.ts';
 import { parsePublicKey, publicPem } from '../core/signing/key.ts';
-import { readKeyText } from '../workspace/key-file.ts';
-import { readSignatureText } from '../workspace/signature-files.ts';
+import { readKeyText } from '../workspace/signing/key-file.ts';
+import { readSignatureText } from '../workspace/signing/signature-files.ts';
 import type { AdminAct, AdminArgs } from './admin/act.ts';
 import { chooseAct } from './admin/choose.ts';
 
@@ -31,35 +32,48 @@ export async function admin(options: AdminOptions): Promise<{ act: AdminAct; ans
   const url = urlOf(options.server, act.path(args));
   const fields = definedOf(act.body?.(args) ?? {});
   const body = await bodyOf(act, fields, args.file);
-  let response: Response;
+  const { status, ok, text } = await ask(url, options.signal, {
+    method: act.method,
+    headers: {
+      ...(options.key === undefined ? {} : { authorization: `Bearer ${options.key}` }),
+      ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
+    },
+    ...(body === undefined ? {} : { body }),
+  });
+  const answer = parseAnswer(text);
+  if (!ok) throw toError(status, answer, text);
+  return { act, answer };
+}
+
+/** One request and its whole answer. @throws OtaError `connection-failed`, `cancelled` */
+async function ask(url: URL, signal: AbortSignal, request: RequestInit) {
   try {
-    response = await fetch(url, {
-      method: act.method,
-      signal: options.signal,
-      headers: {
-        ...(options.key === undefined ? {} : { authorization: `Bearer ${options.key}` }),
-        ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
-      },
-      ...(body === undefined ? {} : { body }),
-    });
+    const response = await fetch(url, { ...request, signal });
+    return { status: response.status, ok: response.ok, text: await response.text() };
   } catch (cause) {
-    if (options.signal.aborted) throw new OtaError('cancelled', 'stopped', { cause });
+    if (signal.aborted) throw new OtaError('cancelled', 'stopped', { cause });
     throw new OtaError('connection-failed', `no answer from ${url.origin}`, {
       cause,
       hint: 'Is the service running there? Give its address with --server or OTA_SERVER.',
     });
   }
-  const text = await response.text();
-  const answer = parseAnswer(text);
-  if (!response.ok) throw toError(response.status, answer, text);
-  return { act, answer };
 }
 
 function urlOf(server: string, path: string): URL {
-  if (URL.canParse(server) && /^https?:/.test(server)) return new URL(path, server);
-  throw new OtaError('usage', `--server "${server}" is not an address`, {
-    hint: 'Use something like https://ota.example.com.',
-  });
+  const shown = maskUrlText(server);
+  const base = URL.canParse(server) && /^https?:/i.test(server) ? new URL(server) : undefined;
+  if (base === undefined) {
+    throw new OtaError('usage', `--server "${shown}" is not an address`, {
+      hint: 'Use something like https://ota.example.com.',
+    });
+  }
+  if (base.username !== '' || base.password !== '') {
+    throw new OtaError('usage', `--server "${shown}" holds a user or password`, {
+      hint: 'Give the address alone, and the key with --token or OTA_ADMIN_KEY.',
+    });
+  }
+  // The service may stand below a prefix of a proxy.
+  return new URL(`${base.pathname.replace(/\/+$/, '')}${path}`, base);
 }
 
 async function bodyOf(

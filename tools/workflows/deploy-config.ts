@@ -17,8 +17,8 @@ import {
   openClient,
 } from '../transports/mqtt/connection/client.ts';
 import { readTlsFiles, type TlsFiles } from '../transports/tls-files.ts';
+import { writeJsonFile } from '../workspace/changes/json-write.ts';
 import { readJsonFile } from '../workspace/json-file.ts';
-import { writeJsonFile } from '../workspace/json-write.ts';
 
 export const defaultConfigName = 'ota_deploy_config.json';
 

@@ -6,9 +6,9 @@ import { type DeployReport, plannedReport, summarize } from '../core/release/dep
 import { requireFilled, type Variables } from '../core/release/placeholders.ts';
 import { chooseArtifacts } from '../core/release/release.ts';
 import { verifyArtifact } from '../workspace/artifact-file.ts';
-import { type FileStamp, isSettled, readStamp } from '../workspace/file-stamp.ts';
-import { createPayload } from '../workspace/payload.ts';
-import { readSignature } from '../workspace/signature-files.ts';
+import { type FileStamp, isSettled, readStamp } from '../workspace/firmware/file-stamp.ts';
+import { createPayload } from '../workspace/firmware/payload.ts';
+import { readSignature } from '../workspace/signing/signature-files.ts';
 import {
   artifactPath,
   openWorkspace,

@@ -6,9 +6,9 @@ import type { ExportFile, ExportFormat } from '../core/export/format.ts';
 import { chooseVersion, hardwareOf } from '../core/release/manifest.ts';
 import type { Artifact } from '../core/release/release.ts';
 import { verifyArtifact } from '../workspace/artifact-file.ts';
-import { copyBinary } from '../workspace/copy-binary.ts';
-import { changeFiles, type FileChange, stageBytes } from '../workspace/file-change.ts';
-import { readSignature } from '../workspace/signature-files.ts';
+import { changeFiles, type FileChange, stageBytes } from '../workspace/changes/file-change.ts';
+import { copyBinary } from '../workspace/firmware/copy-binary.ts';
+import { readSignature } from '../workspace/signing/signature-files.ts';
 import { artifactPath, openWorkspace, readManifest } from '../workspace/workspace.ts';
 import { readReleasable } from './packaging/releasable.ts';
 

@@ -9,12 +9,12 @@ import type { Transport } from '../core/release/delivery.ts';
 import type { RootManifest } from '../core/release/manifest.ts';
 import { completeGitignore, createManifest } from '../core/release/new-manifest.ts';
 import { didYouMeanSuffix } from '../core/schema.ts';
-import { isBuildFolder } from '../workspace/build-folder.ts';
-import { changeFiles, stageBytes } from '../workspace/file-change.ts';
+import { changeFiles, stageBytes } from '../workspace/changes/file-change.ts';
+import { stageJson } from '../workspace/changes/json-write.ts';
+import { withLock } from '../workspace/changes/lock.ts';
+import { fileExists } from '../workspace/changes/new-file.ts';
+import { isBuildFolder } from '../workspace/firmware/build-folder.ts';
 import { readJsonFile } from '../workspace/json-file.ts';
-import { stageJson } from '../workspace/json-write.ts';
-import { withLock } from '../workspace/lock.ts';
-import { fileExists } from '../workspace/new-file.ts';
 
 export interface InitOptions {
   /** Absolute path of the workspace to make. */
@@ -58,7 +58,9 @@ export async function initWorkspace(options: InitOptions): Promise<InitResult> {
   });
   const manifestPath = join(options.folder, 'manifest.json');
   if (await isThere(manifestPath)) throw fileExists(manifestPath);
-  const files = await withLock(manifestPath, () => write(options.folder, manifestPath, manifest));
+  const files = await withLock(manifestPath, (requireHeld) =>
+    write(options.folder, manifestPath, manifest, requireHeld),
+  );
   return { manifest, files };
 }
 
@@ -66,6 +68,7 @@ async function write(
   folder: string,
   manifestPath: string,
   manifest: RootManifest,
+  requireHeld: () => void,
 ): Promise<string[]> {
   if (await isThere(manifestPath)) throw fileExists(manifestPath);
   const ignorePath = join(folder, '.gitignore');
@@ -73,6 +76,7 @@ async function write(
   await changeFiles(async (change) => {
     await stageJson(change, manifestPath, manifest);
     if (ignore !== undefined) await stageBytes(change, ignorePath, ignore);
+    requireHeld();
   });
   return [manifestPath, ...(ignore === undefined ? [] : [ignorePath])];
 }

@@ -4,8 +4,8 @@ import type { FirmwareFile } from '../core/image/firmware-file.ts';
 import { parseImage } from '../core/image/parse-image.ts';
 import { problemsOf } from '../core/image/problems.ts';
 import { fingerprintOf } from '../core/integrity.ts';
-import { readBuildFolder } from '../workspace/build-folder.ts';
-import { readFirmwareBytes } from '../workspace/firmware-bytes.ts';
+import { readBuildFolder } from '../workspace/firmware/build-folder.ts';
+import { readFirmwareBytes } from '../workspace/firmware/firmware-bytes.ts';
 
 /** What is known of one file. */
 export interface FileInspection {

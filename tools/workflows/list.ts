@@ -4,7 +4,7 @@ import { isSealed } from '../core/release/seal.ts';
 import { checkSignatures } from '../core/signing/release-signature.ts';
 import { noTrust, type Trust } from '../core/signing/trust.ts';
 import { compareVersions, latestVersion } from '../core/version.ts';
-import { readTrust } from '../workspace/trusted-keys.ts';
+import { readTrust } from '../workspace/signing/trusted-keys.ts';
 import { openWorkspace, readEntry, readManifest } from '../workspace/workspace.ts';
 
 export interface ListOptions {

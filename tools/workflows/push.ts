@@ -11,8 +11,9 @@ import type { ArtifactFacts, Payload } from '../core/release/delivery.ts';
 import type { DeployPlan } from '../core/release/deploy-plan.ts';
 import { type DeployReport, plannedReport, summarize } from '../core/release/deploy-report.ts';
 import { describeBinary, type PushRequest, planPush } from '../core/release/push-plan.ts';
-import { readFirmwareBytes } from '../workspace/firmware-bytes.ts';
-import { readPartitionTable } from '../workspace/partition-table-file.ts';
+import { findBinary } from '../workspace/firmware/binary.ts';
+import { readFirmwareBytes } from '../workspace/firmware/firmware-bytes.ts';
+import { readPartitionTable } from '../workspace/firmware/partition-table-file.ts';
 import { type DeliverOptions, deliverAll } from './deliver.ts';
 import { findBuild } from './packaging/examine.ts';
 import { requireSignedBinary } from './signing/signed-binary.ts';
@@ -59,12 +60,8 @@ export async function push(options: PushOptions): Promise<DeployReport> {
       hint: 'Name one with --device HOST, or several with --batch FILE.',
     });
   }
+  await findBinary(options.binaryPath);
   const bytes = await readFirmwareBytes(options.binaryPath);
-  if (bytes.length === 0) {
-    throw new OtaError('binary-empty', `${options.binaryPath} has no bytes`, {
-      hint: 'The build did not finish, or the file was truncated: build again.',
-    });
-  }
   const { sizeBytes, sha256 } = fingerprintOf(bytes);
   const binary = { path: options.binaryPath, sha256 };
   await requireSignedBinary(binary, options.manifestPaths, startedAt);

@@ -1,4 +1,5 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
 import { OtaError } from '../core/errors.ts';
 import type { StatusEvent } from '../core/fleet/commands/status-event.ts';
 import { parseTopicTemplate } from '../core/fleet/commands/topic-template.ts';
@@ -78,22 +79,21 @@ function snakeCase(name: string): string {
 }
 
 function openRecord(path: string) {
-  const stream: WriteStream = createWriteStream(path, { flags: 'a' });
-  const failed = new Promise<never>((_resolve, reject) => {
-    stream.on('error', (cause) => {
-      reject(
-        new OtaError('write-failed', `cannot write ${path}`, {
-          cause,
-          hint: 'Check the folder, its permissions and the free space.',
-        }),
-      );
+  const stream = createWriteStream(path, { flags: 'a' });
+  const written = finished(stream).catch((cause: unknown) => {
+    throw new OtaError('write-failed', `cannot write ${path}`, {
+      cause,
+      hint: 'Check the folder, its permissions and the free space.',
     });
   });
-  failed.catch(() => {}); // also told when the race is over
+  written.catch(() => {}); // told by the race, or when the record is closed
   return {
     write: (text: string) => void stream.write(text),
-    failed: [failed],
-    close: () => new Promise<void>((resolve) => void stream.end(() => resolve())),
+    failed: [written],
+    async close() {
+      stream.end();
+      await written;
+    },
   };
 }
 

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { OtaError } from '../core/errors.ts';
 import { type Fingerprint, fingerprintOf } from '../core/integrity.ts';
 import type { Artifact } from '../core/release/release.ts';
-import { readBinary } from './binary.ts';
+import { readBinary } from './firmware/binary.ts';
 
 /**
  * Whether an artifact's file has the size and the SHA-256 that its release says.

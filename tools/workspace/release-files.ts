@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isSignatureFileOf } from '../core/signing/signature-name.ts';
-import { temporaryPrefix } from './file-change.ts';
+import { temporaryPrefix } from './changes/file-change.ts';
 import { namesIn } from './folder.ts';
 import { artifactPath, type StoredRelease, type Workspace } from './workspace.ts';
 

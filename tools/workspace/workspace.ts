@@ -32,7 +32,7 @@ export function openWorkspace(manifestPath: string, outputFolder?: string): Work
 
 /** @throws OtaError `manifest-missing`, `manifest-unreadable`, `json-invalid`, `manifest-invalid` */
 export async function readManifest({ manifestPath }: Workspace): Promise<RootManifest> {
-  const hint = 'Give its path with --manifest.';
+  const hint = 'Make it with `ota init`, or give its path with --manifest.';
   return parseManifest(await readJsonFile(manifestPath, 'manifest-missing', hint), manifestPath);
 }
 

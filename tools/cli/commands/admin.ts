@@ -1,10 +1,10 @@
 import { type AdminAct, type AdminOption, optionsOf } from '../../workflows/admin/act.ts';
 import { adminActs } from '../../workflows/admin/index.ts';
 import { admin } from '../../workflows/admin.ts';
-import { renderAnswer } from '../admin-view.ts';
 import { defineCommand } from '../command.ts';
 import { line, writeJson } from '../io.ts';
-import { jsonOption } from '../options.ts';
+import { jsonOption } from '../options/options.ts';
+import { renderAnswer } from '../views/admin-view.ts';
 
 const text = (describe: string) => ({ type: 'string', nargs: 1, describe }) as const;
 const number = (describe: string) => ({ type: 'number', nargs: 1, describe }) as const;

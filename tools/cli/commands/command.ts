@@ -2,10 +2,16 @@ import { OtaError } from '../../core/errors.ts';
 import { commandActions } from '../../core/fleet/commands/command.ts';
 import { commandFleet } from '../../workflows/command.ts';
 import { defineCommand } from '../command.ts';
-import { audienceOptions, fleetOptions, readFleetConfig } from '../fleet-options.ts';
-import { commandResultJson, renderCommandResult, sayCommandEvent } from '../fleet-view.ts';
 import { line, writeJson } from '../io.ts';
-import { jsonOption, numberBetween, optional, splitList, verboseOption } from '../options.ts';
+import { audienceOptions, fleetOptions, readFleetConfig } from '../options/fleet-options.ts';
+import {
+  jsonOption,
+  numberBetween,
+  optional,
+  splitList,
+  verboseOption,
+} from '../options/options.ts';
+import { commandResultJson, renderCommandResult, sayCommandEvent } from '../views/fleet-view.ts';
 
 export const commandCommand = defineCommand({
   examples: [

@@ -3,7 +3,7 @@ import { createClock } from '../../workflows/clock.ts';
 import { type DemoDevice, demo } from '../../workflows/simulation/demo.ts';
 import { defineCommand } from '../command.ts';
 import { line, writeJson } from '../io.ts';
-import { absolute, jsonOption, optional, verboseOption } from '../options.ts';
+import { absolute, jsonOption, optional, verboseOption } from '../options/options.ts';
 
 export const demoCommand = defineCommand({
   examples: [

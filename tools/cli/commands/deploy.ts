@@ -3,25 +3,21 @@ import { parseAssignments } from '../../core/release/assignment.ts';
 import { requireDevicesUsed } from '../../core/release/deploy-plan.ts';
 import { transports } from '../../transports/index.ts';
 import { clearDeployed } from '../../workflows/clear.ts';
-import { createClock } from '../../workflows/clock.ts';
 import { deploy } from '../../workflows/deploy.ts';
 import { defineCommand } from '../command.ts';
-import { deliveryOptions, readDeliveryFlags, tellReport } from '../delivery-options.ts';
-import { createDeliveryView, renderClearing, renderPlan, renderReport } from '../delivery-view.ts';
-import { deviceOptions, readDevices } from '../device-options.ts';
-import { readVariables } from '../env-file.ts';
 import { line } from '../io.ts';
+import { deliveryOptions, readDeliveryFlags } from '../options/delivery-options.ts';
+import { readDevices } from '../options/device-options.ts';
+import { readVariables } from '../options/env-file.ts';
+import { optional, readWorkspace, splitList, workspaceOptions } from '../options/options.ts';
 import {
-  absolute,
-  absoluteOrNone,
-  manifestOption,
-  optional,
-  outputOption,
-  setOption,
-  splitList,
-  verboseOption,
-} from '../options.ts';
-import { fewDevices } from '../push-view.ts';
+  createDeliveryView,
+  renderClearing,
+  renderPlan,
+  renderReport,
+  tellReport,
+} from '../views/delivery-view.ts';
+import { fewDevices } from '../views/push-view.ts';
 
 export const deployCommand = defineCommand({
   examples: [
@@ -40,13 +36,12 @@ export const deployCommand = defineCommand({
   ],
   options: (yargs) =>
     yargs.options({
-      ...manifestOption,
+      ...workspaceOptions,
       version: {
         type: 'string',
         demandOption: true,
         describe: 'version id, or latest (the newest stable one)',
       },
-      ...outputOption,
       transport: {
         type: 'string',
         array: true,
@@ -58,8 +53,6 @@ export const deployCommand = defineCommand({
         type: 'string',
         describe: 'start a rollout, too: all, canary:10, groups:a,b or devices:a,b',
       },
-      ...deviceOptions,
-      ...setOption,
       'env-file': { type: 'string', normalize: true, describe: 'file with values for ${NAME}' },
       timeout: { type: 'number', describe: "seconds; default each channel's own" },
       clear: {
@@ -69,20 +62,19 @@ export const deployCommand = defineCommand({
       },
       'dry-run': { type: 'boolean', default: false, describe: 'verify and plan, send nothing' },
       ...deliveryOptions,
-      ...verboseOption,
     }),
   async run(args, io) {
-    const { concurrency, ...sending } = readDeliveryFlags(args);
+    const { concurrency, ...sending } = readDeliveryFlags(args, io);
     const rollout = args.rollout === undefined ? undefined : parseAudience(args.rollout);
     const devices = await readDevices(args, io);
     const perDevice = devices.length > 0;
-    const view = createDeliveryView(io, args.json ? 'none' : args.progress, {
+    const view = createDeliveryView(io, args, {
       ...(perDevice ? { nameOf: (step) => `${step.transport} ${step.destination}` } : {}),
       onlyRunning: devices.length > fewDevices,
     });
     const render = args.clear ? renderClearing : renderPlan;
     const report = await (args.clear ? clearDeployed : deploy)({
-      manifestPath: absolute(io, args.manifest),
+      ...readWorkspace(args, io),
       version: args.version,
       transports: splitList(args.transport) ?? [],
       overrides: parseAssignments(args.set),
@@ -93,15 +85,11 @@ export const deployCommand = defineCommand({
       ...sending,
       // Without devices a delivery waits for the one before it.
       concurrency: perDevice ? concurrency : 1,
-      env: io.env,
-      signal: io.signal,
-      clock: createClock(io),
       notify: view.notify,
       onPlan(plan) {
         requireDevicesUsed(devices, plan, transports);
         if (!args.json) line(io.stdout, render(plan, args['dry-run']));
       },
-      ...optional('outputFolder', absoluteOrNone(io, args.output)),
       ...optional('artifact', args.artifact),
       ...optional('rollout', rollout),
     }).finally(view.close);

@@ -3,7 +3,7 @@ import { type DiscoveredDevice, toBatch } from '../../core/lan/discovery.ts';
 import { discover } from '../../workflows/discover.ts';
 import { defineCommand } from '../command.ts';
 import { line, writeJson } from '../io.ts';
-import { jsonOption, numberBetween, verboseOption } from '../options.ts';
+import { jsonOption, numberBetween, verboseOption } from '../options/options.ts';
 import { renderTable } from '../render.ts';
 
 export const discoverCommand = defineCommand({

@@ -1,9 +1,15 @@
 import type { HealthCheck } from '../../core/health/check.ts';
 import { examine } from '../../workflows/doctor/doctor.ts';
 import { defineCommand } from '../command.ts';
-import { fleetOptions, readFleetConfig } from '../fleet-options.ts';
 import { line, writeJson } from '../io.ts';
-import { absolute, jsonOption, manifestOption, optional, verboseOption } from '../options.ts';
+import { fleetOptions, readFleetConfig } from '../options/fleet-options.ts';
+import {
+  jsonOption,
+  optional,
+  readWorkspace,
+  verboseOption,
+  workspaceOptions,
+} from '../options/options.ts';
 
 const marks = { ok: 'ok', warning: 'warning', failed: 'FAILED' } as const;
 
@@ -15,7 +21,7 @@ export const doctorCommand = defineCommand({
   options: (yargs) =>
     yargs.options({
       ...fleetOptions,
-      ...manifestOption,
+      ...workspaceOptions,
       version: { type: 'string', describe: 'hold this release against the limits, too' },
       artifact: { type: 'string', describe: 'the artifact, when the release has several' },
       ...jsonOption,
@@ -26,7 +32,7 @@ export const doctorCommand = defineCommand({
       args.version === undefined
         ? undefined
         : {
-            manifestPath: absolute(io, args.manifest),
+            ...readWorkspace(args, io),
             version: args.version,
             now: io.now(),
             ...optional('artifact', args.artifact),

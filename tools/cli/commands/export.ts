@@ -6,13 +6,11 @@ import { defineCommand } from '../command.ts';
 import { line, writeJson } from '../io.ts';
 import {
   absolute,
-  absoluteOrNone,
   jsonOption,
-  manifestOption,
-  optional,
-  outputOption,
+  readWorkspace,
   verboseOption,
-} from '../options.ts';
+  workspaceOptions,
+} from '../options/options.ts';
 
 const names = exportFormats.map(({ name }) => name);
 
@@ -27,7 +25,7 @@ export const exportCommand = defineCommand({
   options: (yargs) =>
     yargs
       .options({
-        ...manifestOption,
+        ...workspaceOptions,
         format: { choices: names, demandOption: true, describe: 'what the clients understand' },
         out: {
           type: 'string',
@@ -41,7 +39,6 @@ export const exportCommand = defineCommand({
           default: false,
           describe: 'version-json: tell devices to install in any case',
         },
-        ...outputOption,
         ...jsonOption,
         ...verboseOption,
       })
@@ -55,13 +52,12 @@ export const exportCommand = defineCommand({
       });
     }
     const { files, version } = await exportRelease({
-      manifestPath: absolute(io, args.manifest),
+      ...readWorkspace(args, io),
       version: args.version,
       format,
       folder: absolute(io, args.out),
       forceUpdate: args['force-update'],
       now: io.now(),
-      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     if (args.json) writeJson(io.stdout, { ok: true, version, format: format.name, files });
     else {

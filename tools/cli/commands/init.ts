@@ -6,7 +6,7 @@ import { createDeployConfig, defaultConfigName } from '../../workflows/deploy-co
 import { type InitResult, initWorkspace } from '../../workflows/init.ts';
 import { defineCommand } from '../command.ts';
 import { type Io, line, writeJson } from '../io.ts';
-import { absolute, jsonOption, optional, splitList, verboseOption } from '../options.ts';
+import { absolute, jsonOption, optional, splitList, verboseOption } from '../options/options.ts';
 
 const defaultFolder = 'ota';
 

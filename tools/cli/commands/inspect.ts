@@ -3,7 +3,7 @@ import { defineCommand } from '../command.ts';
 import { inspectionToJson } from '../inspect/json.ts';
 import { renderInspection } from '../inspect/view.ts';
 import { line, writeJson } from '../io.ts';
-import { absolute, jsonOption, verboseOption } from '../options.ts';
+import { absolute, jsonOption, verboseOption } from '../options/options.ts';
 
 export const inspectCommand = defineCommand({
   examples: [

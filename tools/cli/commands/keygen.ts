@@ -7,8 +7,8 @@ import {
 } from '../../workflows/signing/keygen.ts';
 import { defineCommand } from '../command.ts';
 import { type Io, line, writeJson } from '../io.ts';
-import { absolute, jsonOption, optional, verboseOption } from '../options.ts';
-import { passphraseOptions, readPassphrase } from '../passphrase.ts';
+import { absolute, jsonOption, optional, verboseOption } from '../options/options.ts';
+import { passphraseOptions, readPassphrase } from '../options/passphrase.ts';
 
 export const keygenCommand = defineCommand({
   examples: [

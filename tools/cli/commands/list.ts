@@ -1,31 +1,21 @@
 import { displayText } from '../../core/display-text.ts';
 import { type ListedVersion, listVersions, type SignatureState } from '../../workflows/list.ts';
 import { defineCommand } from '../command.ts';
-import { renderFindings } from '../findings-view.ts';
 import { line, writeJson } from '../io.ts';
-import {
-  absolute,
-  absoluteOrNone,
-  jsonOption,
-  manifestOption,
-  optional,
-  outputOption,
-  verboseOption,
-} from '../options.ts';
+import { jsonOption, readWorkspace, verboseOption, workspaceOptions } from '../options/options.ts';
 import { formatBytes, renderTable } from '../render.ts';
+import { renderFindings } from '../views/findings-view.ts';
 
 export const listCommand = defineCommand({
   examples: [
     ['ota list', 'the versions of ota/manifest.json, newest first'],
     ['ota list --json', 'for a machine'],
   ],
-  options: (yargs) =>
-    yargs.options({ ...manifestOption, ...outputOption, ...jsonOption, ...verboseOption }),
+  options: (yargs) => yargs.options({ ...workspaceOptions, ...jsonOption, ...verboseOption }),
   async run(args, io) {
     const result = await listVersions({
-      manifestPath: absolute(io, args.manifest),
+      ...readWorkspace(args, io),
       now: io.now(),
-      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     const ok = result.findings.length === 0;
     if (args.json) writeJson(io.stdout, { ok, ...result });

@@ -4,23 +4,22 @@ import { packageBinary } from '../../workflows/packaging/package.ts';
 import type { SignerSources } from '../../workflows/signing/load-signers.ts';
 import { defineCommand } from '../command.ts';
 import { type Io, writeJson } from '../io.ts';
-import { readNotes } from '../notes.ts';
+import { readNotes } from '../options/notes.ts';
 import {
   absolute,
   absoluteOrNone,
   jsonOption,
-  manifestOption,
   optional,
-  outputOption,
+  readWorkspace,
   setOption,
   splitList,
   verboseOption,
-} from '../options.ts';
-import { chooseBinary } from '../package-source.ts';
-import { packageJson, renderPackage } from '../package-view.ts';
-import { type PassphraseFlags, passphraseOptions, readPassphrase } from '../passphrase.ts';
-
-import { sourceDate } from '../source-date.ts';
+  workspaceOptions,
+} from '../options/options.ts';
+import { chooseBinary } from '../options/package-source.ts';
+import { type PassphraseFlags, passphraseOptions, readPassphrase } from '../options/passphrase.ts';
+import { sourceDate } from '../options/source-date.ts';
+import { packageJson, renderPackage } from '../views/package-view.ts';
 
 export const packageCommand = defineCommand({
   examples: [
@@ -43,7 +42,7 @@ export const packageCommand = defineCommand({
   ],
   options: (yargs) =>
     yargs.options({
-      ...manifestOption,
+      ...workspaceOptions,
       binary: {
         type: 'string',
         normalize: true,
@@ -63,7 +62,6 @@ export const packageCommand = defineCommand({
       },
       version: { type: 'string', describe: "version id, such as 1.2.3; default the build's" },
       project: { type: 'string', describe: "artifact name; default the product's name" },
-      ...outputOption,
       'artifact-name': { type: 'string', describe: 'file name; default <project>-<version>.bin' },
       'partition-table': {
         type: 'string',
@@ -116,7 +114,7 @@ export const packageCommand = defineCommand({
   async run(args, io) {
     const result = await packageBinary({
       ...(await chooseBinary(args, io)),
-      manifestPath: absolute(io, args.manifest),
+      ...readWorkspace(args, io),
       allow: splitList(args.allow) ?? [],
       overrides: parseAssignments(args.set),
       updateManifest: args['update-manifest'],
@@ -131,7 +129,6 @@ export const packageCommand = defineCommand({
       ...optional('notes', await readNotes(args, io)),
       ...optional('signWith', await signerSources(args, io)),
       ...optional('protocols', splitList(args.protocols)),
-      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     if (args.json) writeJson(io.stdout, packageJson(result));
     else renderPackage(result, io);

@@ -3,15 +3,7 @@ import { OtaError } from '../../core/errors.ts';
 import { type PruneResult, prune } from '../../workflows/packaging/prune.ts';
 import { defineCommand } from '../command.ts';
 import { type Io, line, writeJson } from '../io.ts';
-import {
-  absolute,
-  absoluteOrNone,
-  jsonOption,
-  manifestOption,
-  optional,
-  outputOption,
-  verboseOption,
-} from '../options.ts';
+import { jsonOption, readWorkspace, verboseOption, workspaceOptions } from '../options/options.ts';
 import { formatBytes } from '../render.ts';
 
 export const pruneCommand = defineCommand({
@@ -21,13 +13,12 @@ export const pruneCommand = defineCommand({
   ],
   options: (yargs) =>
     yargs.options({
-      ...manifestOption,
+      ...workspaceOptions,
       keep: {
         type: 'number',
         demandOption: true,
         describe: 'how many versions stay; the latest always does',
       },
-      ...outputOption,
       'dry-run': { type: 'boolean', default: false, describe: 'show the plan, touch nothing' },
       ...jsonOption,
       ...verboseOption,
@@ -40,11 +31,10 @@ export const pruneCommand = defineCommand({
     }
     const dryRun = args['dry-run'];
     const result = await prune({
-      manifestPath: absolute(io, args.manifest),
+      ...readWorkspace(args, io),
       keep: args.keep,
       dryRun,
       now: io.now(),
-      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     if (args.json) writeJson(io.stdout, { ok: true, dry_run: dryRun, ...result });
     else render(result, dryRun, io);

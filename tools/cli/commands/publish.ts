@@ -2,6 +2,7 @@ import { posix, resolve } from 'node:path';
 import { OtaError } from '../../core/errors.ts';
 import { uploadTarget } from '../../core/fleet/commands/deploy-config.ts';
 import { type PublishTarget, parsePublishTarget } from '../../core/publishing/publish-target.ts';
+import { maskUrlCredentials } from '../../core/secrets.ts';
 import { commandFleet } from '../../workflows/command.ts';
 import type { LoadedConfig } from '../../workflows/deploy-config.ts';
 import { versionFromFile } from '../../workflows/packaging/build-version.ts';
@@ -9,19 +10,20 @@ import { findArtifact } from '../../workflows/packaging/find-artifact.ts';
 import { type PublishResult, publish } from '../../workflows/publishing/publish.ts';
 import { manifestsInReach } from '../../workflows/signing/signed-binary.ts';
 import { defineCommand } from '../command.ts';
-import { audienceOptions, fleetOptions, readFleetConfig } from '../fleet-options.ts';
-import { commandResultJson, renderCommandResult, sayCommandEvent } from '../fleet-view.ts';
 import { type Io, line, writeJson } from '../io.ts';
+import { audienceOptions, fleetOptions, readFleetConfig } from '../options/fleet-options.ts';
 import {
   absolute,
   jsonOption,
-  manifestOption,
   numberBetween,
   optional,
+  readWorkspace,
   splitList,
   verboseOption,
-} from '../options.ts';
+  workspaceOptions,
+} from '../options/options.ts';
 import { formatBytes } from '../render.ts';
+import { commandResultJson, renderCommandResult, sayCommandEvent } from '../views/fleet-view.ts';
 
 export const publishCommand = defineCommand({
   examples: [
@@ -32,7 +34,7 @@ export const publishCommand = defineCommand({
   options: (yargs) =>
     yargs.options({
       ...fleetOptions,
-      ...manifestOption,
+      ...workspaceOptions,
       version: { type: 'string', describe: 'of a release, or over what the image says' },
       binary: { type: 'string', normalize: true, describe: 'a firmware file, not a release' },
       artifact: { type: 'string', describe: 'the artifact of the release, when it has several' },
@@ -83,8 +85,7 @@ export const publishCommand = defineCommand({
       ),
       ssh: optional('port', server?.ssh_port),
       https: {
-        ...optional('username', server?.username),
-        ...optional('password', server?.password),
+        ...credentialsFor(target, loaded),
         ...optional('ca', server?.ca),
         verify: server?.verify_ssl ?? true,
         cwd: loaded?.folder ?? io.cwd,
@@ -107,6 +108,7 @@ export const publishCommand = defineCommand({
 
 interface Words {
   readonly manifest: string;
+  readonly output: string | undefined;
   readonly version: string | undefined;
   readonly binary: string | undefined;
   readonly artifact: string | undefined;
@@ -136,7 +138,7 @@ async function chooseSource(
   loaded: LoadedConfig | undefined,
 ): Promise<Source> {
   const given =
-    args.manifest === manifestOption.manifest.default ? undefined : absolute(io, args.manifest);
+    args.manifest === workspaceOptions.manifest.default ? undefined : absolute(io, args.manifest);
   const bare = async (path: string, version: string | undefined): Promise<Source> => ({
     path,
     ...optional('version', version),
@@ -148,7 +150,7 @@ async function chooseSource(
     return await bare(resolve(loaded.folder, loaded.config.build.firmware_path), version);
   }
   const found = await findArtifact({
-    manifestPath: absolute(io, args.manifest),
+    ...readWorkspace(args, io),
     now: io.now(),
     version: args.version ?? 'latest',
     ...optional('artifact', args.artifact),
@@ -168,6 +170,18 @@ function chooseTarget(
   if (target.kind !== 'folder') return target;
   const base = to === undefined ? (loaded?.folder ?? io.cwd) : io.cwd;
   return { kind: 'folder', path: resolve(base, target.path) };
+}
+
+/** Those of the configuration, for the server that it names: `--to` may lead to another. */
+function credentialsFor(
+  target: PublishTarget,
+  loaded: LoadedConfig | undefined,
+): { username?: string; password?: string } {
+  if (target.kind !== 'https' || loaded === undefined) return {};
+  const { upload = '', base_url, username, password } = loaded.config.server;
+  const own = [upload, base_url].filter((text) => URL.canParse(text)).map((text) => new URL(text));
+  const { origin } = new URL(target.url);
+  return own.some((url) => url.origin === origin) ? { username, password } : {};
 }
 
 function namesOf(loaded: LoadedConfig | undefined): { aliasName: string; versionName: string } {
@@ -217,11 +231,11 @@ async function commandAfterwards(
 }
 
 function renderPublished(result: PublishResult, target: PublishTarget, dryRun: boolean): string {
-  const where = target.kind === 'https' ? target.url : target.path;
+  const where = target.kind === 'https' ? maskUrlCredentials(target.url) : target.path;
   const host = target.kind === 'ssh' ? `${target.host}:` : '';
   const prefix = dryRun ? '[dry-run] ' : '';
   return [
-    `${prefix}published ${result.version} (${formatBytes(result.sizeBytes)}, SHA-256 ${result.sha256}) to ${host}${where}`,
+    `${dryRun ? '[dry-run] would publish' : 'published'} ${result.version} (${formatBytes(result.sizeBytes)}, SHA-256 ${result.sha256}) to ${host}${where}`,
     ...result.files.map((name) => `${prefix}  ${name}`),
     ...result.warnings.map((warning) => `warning: ${warning}`),
   ].join('\n');

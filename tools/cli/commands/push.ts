@@ -2,23 +2,15 @@ import { OtaError } from '../../core/errors.ts';
 import { parseAssignments } from '../../core/release/assignment.ts';
 import { isSettings } from '../../core/release/channel.ts';
 import { transports } from '../../transports/index.ts';
-import { createClock } from '../../workflows/clock.ts';
 import { push } from '../../workflows/push.ts';
 import { manifestsInReach } from '../../workflows/signing/signed-binary.ts';
 import { defineCommand } from '../command.ts';
-import { deliveryOptions, readDeliveryFlags, tellReport } from '../delivery-options.ts';
-import { createDeliveryView } from '../delivery-view.ts';
-import { deviceOptions, readDevices } from '../device-options.ts';
 import { line } from '../io.ts';
-import {
-  absolute,
-  absoluteOrNone,
-  optional,
-  setOption,
-  splitList,
-  verboseOption,
-} from '../options.ts';
-import { fewDevices, renderDryRun, renderPushPlan, renderPushReport } from '../push-view.ts';
+import { deliveryOptions, readDeliveryFlags } from '../options/delivery-options.ts';
+import { readDevices } from '../options/device-options.ts';
+import { absolute, absoluteOrNone, optional, splitList } from '../options/options.ts';
+import { createDeliveryView, tellReport } from '../views/delivery-view.ts';
+import { fewDevices, renderDryRun, renderPushPlan, renderPushReport } from '../views/push-view.ts';
 
 const pushTransports = transports.filter(({ perDevice }) => perDevice === true);
 
@@ -46,7 +38,6 @@ export const pushCommand = defineCommand({
         normalize: true,
         describe: 'root manifest whose rule about signatures holds (default: the nearest)',
       },
-      ...deviceOptions,
       protocol: {
         choices: pushTransports.map(({ name }) => name),
         default: 'esphome',
@@ -69,20 +60,18 @@ export const pushCommand = defineCommand({
         default: [] as string[],
         describe: 'an image check that may fail (repeatable)',
       },
-      ...setOption,
       timeout: { type: 'number', default: 60, describe: 'seconds to wait for each answer' },
       'dry-run': { type: 'boolean', default: false, describe: 'check and plan, send nothing' },
       ...deliveryOptions,
-      ...verboseOption,
     }),
   async run(args, io) {
-    const sending = readDeliveryFlags(args);
+    const sending = readDeliveryFlags(args, io);
     const transport = pushTransports.find(({ name }) => name === args.protocol);
     if (transport === undefined) throw new OtaError('transport-unknown', String(args.protocol));
     const channel = parseAssignments(args.set)[transport.name] ?? {};
     const devices = await readDevices(args, io);
     const table = args['partition-table'];
-    const view = createDeliveryView(io, args.json ? 'none' : args.progress, {
+    const view = createDeliveryView(io, args, {
       nameOf: (step) => step.destination,
       onlyRunning: devices.length > fewDevices,
     });
@@ -97,9 +86,6 @@ export const pushCommand = defineCommand({
       allow: splitList(args.allow) ?? [],
       dryRun: args['dry-run'],
       ...sending,
-      env: io.env,
-      signal: io.signal,
-      clock: createClock(io),
       notify: view.notify,
       onPlan(plan, binary) {
         if (!args.json) line(io.stdout, renderPushPlan(plan, binary));

@@ -1,8 +1,14 @@
 import { pullTopicDefaults, serveReleaseChunks } from '../../workflows/serving/serve-chunks.ts';
 import { defineCommand } from '../command.ts';
-import { fleetOptions, readFleetConfig } from '../fleet-options.ts';
 import { line } from '../io.ts';
-import { absolute, manifestOption, numberBetween, optional, verboseOption } from '../options.ts';
+import { fleetOptions, readFleetConfig } from '../options/fleet-options.ts';
+import {
+  numberBetween,
+  optional,
+  readWorkspace,
+  verboseOption,
+  workspaceOptions,
+} from '../options/options.ts';
 import { formatBytes } from '../render.ts';
 
 export const serveChunksCommand = defineCommand({
@@ -16,7 +22,7 @@ export const serveChunksCommand = defineCommand({
   options: (yargs) =>
     yargs.options({
       ...fleetOptions,
-      ...manifestOption,
+      ...workspaceOptions,
       version: { type: 'string', demandOption: true, describe: 'version id, or latest' },
       artifact: { type: 'string', describe: 'the artifact, when the release has several' },
       'request-topic': {
@@ -39,7 +45,7 @@ export const serveChunksCommand = defineCommand({
       loaded: await readFleetConfig(io, args),
       artifact: {
         now: io.now(),
-        manifestPath: absolute(io, args.manifest),
+        ...readWorkspace(args, io),
         version: args.version,
         ...optional('artifact', args.artifact),
       },

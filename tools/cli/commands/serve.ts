@@ -2,7 +2,7 @@ import { maskUrlCredentials } from '../../core/secrets.ts';
 import { serve } from '../../workflows/serving/serve.ts';
 import { defineCommand } from '../command.ts';
 import { line } from '../io.ts';
-import { absolute, splitList } from '../options.ts';
+import { absolute, splitList } from '../options/options.ts';
 
 export const serveCommand = defineCommand({
   examples: [

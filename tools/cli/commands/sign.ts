@@ -6,15 +6,14 @@ import { defineCommand } from '../command.ts';
 import { type Io, line, writeJson } from '../io.ts';
 import {
   absolute,
-  absoluteOrNone,
   jsonOption,
-  manifestOption,
   numberBetween,
   optional,
-  outputOption,
+  readWorkspace,
   verboseOption,
-} from '../options.ts';
-import { passphraseOptions, readPassphrase } from '../passphrase.ts';
+  workspaceOptions,
+} from '../options/options.ts';
+import { passphraseOptions, readPassphrase } from '../options/passphrase.ts';
 
 export const signCommand = defineCommand({
   examples: [
@@ -30,7 +29,7 @@ export const signCommand = defineCommand({
   ],
   options: (yargs) =>
     yargs.options({
-      ...manifestOption,
+      ...workspaceOptions,
       version: { type: 'string', demandOption: true, describe: 'version id, or latest' },
       key: {
         type: 'string',
@@ -63,7 +62,6 @@ export const signCommand = defineCommand({
         default: 60,
         describe: 'seconds for each signature of the signer',
       },
-      ...outputOption,
       ...jsonOption,
       ...verboseOption,
     }),
@@ -83,11 +81,10 @@ export const signCommand = defineCommand({
       });
     }
     const result = await signVersion({
-      manifestPath: absolute(io, args.manifest),
+      ...readWorkspace(args, io),
       version: args.version,
       signers,
       now: io.now(),
-      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     if (args.json) writeJson(io.stdout, toJson(result));
     else render(result, io);

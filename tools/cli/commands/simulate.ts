@@ -1,6 +1,6 @@
 import { pushedKinds } from '../../workflows/simulation/simulate-devices.ts';
 import { defineCommand } from '../command.ts';
-import { jsonOption, verboseOption } from '../options.ts';
+import { jsonOption, verboseOption } from '../options/options.ts';
 import { runSimulatedFleet, simulatedFleetOptions } from '../simulate/fleet.ts';
 import { pollingOptions, runPollingDevices } from '../simulate/polling.ts';
 import { runSimulatedDevices, simulatedDeviceOptions } from '../simulate/pushed.ts';

@@ -3,7 +3,7 @@ import { createClock } from '../../workflows/clock.ts';
 import { smokeTest } from '../../workflows/simulation/smoke-test.ts';
 import { defineCommand } from '../command.ts';
 import { line, writeJson } from '../io.ts';
-import { absolute, jsonOption, manifestOption, verboseOption } from '../options.ts';
+import { absolute, jsonOption, manifestOption, verboseOption } from '../options/options.ts';
 
 export const smokeTestCommand = defineCommand({
   examples: [

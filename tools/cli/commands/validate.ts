@@ -1,31 +1,21 @@
 import { transports } from '../../transports/index.ts';
 import { validate } from '../../workflows/validate.ts';
 import { defineCommand } from '../command.ts';
-import { renderFindings } from '../findings-view.ts';
 import { line, writeJson } from '../io.ts';
-import {
-  absolute,
-  absoluteOrNone,
-  jsonOption,
-  manifestOption,
-  optional,
-  outputOption,
-  verboseOption,
-} from '../options.ts';
+import { jsonOption, readWorkspace, verboseOption, workspaceOptions } from '../options/options.ts';
+import { renderFindings } from '../views/findings-view.ts';
 
 export const validateCommand = defineCommand({
   examples: [
     ['ota validate', 'check ota/manifest.json and every release that it lists'],
     ['ota validate --manifest product/manifest.json --json', 'for a machine'],
   ],
-  options: (yargs) =>
-    yargs.options({ ...manifestOption, ...outputOption, ...jsonOption, ...verboseOption }),
+  options: (yargs) => yargs.options({ ...workspaceOptions, ...jsonOption, ...verboseOption }),
   async run(args, io) {
     const result = await validate({
-      manifestPath: absolute(io, args.manifest),
+      ...readWorkspace(args, io),
       transports,
       now: io.now(),
-      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     const ok = result.findings.every(({ level }) => level !== 'error');
     if (args.json) writeJson(io.stdout, { ok, ...result });

@@ -1,18 +1,16 @@
 import { shortKeyId } from '../../core/signing/key.ts';
 import { verify } from '../../workflows/signing/verify.ts';
 import { defineCommand } from '../command.ts';
-import { renderFindings } from '../findings-view.ts';
 import { line, writeJson } from '../io.ts';
 import {
-  absolute,
-  absoluteOrNone,
   jsonOption,
-  manifestOption,
   optional,
-  outputOption,
+  readWorkspace,
   verboseOption,
-} from '../options.ts';
+  workspaceOptions,
+} from '../options/options.ts';
 import { formatBytes } from '../render.ts';
+import { renderFindings } from '../views/findings-view.ts';
 
 export const verifyCommand = defineCommand({
   examples: [
@@ -21,18 +19,16 @@ export const verifyCommand = defineCommand({
   ],
   options: (yargs) =>
     yargs.options({
-      ...manifestOption,
+      ...workspaceOptions,
       version: { type: 'string', describe: 'version id, or latest; default all' },
-      ...outputOption,
       ...jsonOption,
       ...verboseOption,
     }),
   async run(args, io) {
     const result = await verify({
-      manifestPath: absolute(io, args.manifest),
+      ...readWorkspace(args, io),
       now: io.now(),
       ...optional('version', args.version),
-      ...optional('outputFolder', absoluteOrNone(io, args.output)),
     });
     const ok = result.findings.every(({ level }) => level !== 'error');
     if (args.json) writeJson(io.stdout, { ok, ...result });

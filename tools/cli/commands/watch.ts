@@ -1,9 +1,9 @@
 import { statusEventJson, watchFleet } from '../../workflows/watch.ts';
 import { defineCommand } from '../command.ts';
-import { fleetOptions, readFleetConfig } from '../fleet-options.ts';
-import { line } from '../io.ts';
-import { absolute, numberBetween, optional, splitList, verboseOption } from '../options.ts';
-import { createWatchTable, renderWatch } from '../watch-view.ts';
+import { line, writeJsonLine } from '../io.ts';
+import { fleetOptions, readFleetConfig } from '../options/fleet-options.ts';
+import { absolute, numberBetween, optional, splitList, verboseOption } from '../options/options.ts';
+import { createWatchTable, renderWatch } from '../views/watch-view.ts';
 
 export const watchCommand = defineCommand({
   examples: [
@@ -39,7 +39,7 @@ export const watchCommand = defineCommand({
       random: io.random,
       signal: io.signal,
       onEvent(event, current) {
-        if (args.json) line(io.stdout, JSON.stringify(statusEventJson(event)));
+        if (args.json) writeJsonLine(io.stdout, statusEventJson(event));
         else table?.changed(current);
       },
       onConnection: (event) =>

@@ -7,10 +7,10 @@ import type { PublicKey } from '../../core/signing/key.ts';
 import { startFleet } from '../../simulator/fleet/fleet.ts';
 import { parseDeviceKey, parseFleetProfile } from '../../simulator/fleet/profile.ts';
 import { readJsonFile } from '../../workspace/json-file.ts';
-import { readKeyText } from '../../workspace/key-file.ts';
-import { fleetOptions, readFleetConfig } from '../fleet-options.ts';
+import { readKeyText } from '../../workspace/signing/key-file.ts';
 import { type Io, line, writeJson } from '../io.ts';
-import { absolute, optional, wholeNumberBetween } from '../options.ts';
+import { fleetOptions, readFleetConfig } from '../options/fleet-options.ts';
+import { absolute, optional, wholeNumberBetween } from '../options/options.ts';
 
 /** Flags of virtual devices that take commands over MQTT. */
 export const simulatedFleetOptions = {

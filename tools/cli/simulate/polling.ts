@@ -2,7 +2,7 @@ import { OtaError } from '../../core/errors.ts';
 import { type PollingFault, pollingFaults } from '../../simulator/polling-device.ts';
 import { simulatePolling } from '../../workflows/simulation/simulate-polling.ts';
 import { type Io, line, writeJson } from '../io.ts';
-import { numberBetween } from '../options.ts';
+import { numberBetween } from '../options/options.ts';
 
 /** Flags of devices that poll a service. */
 export const pollingOptions = {

@@ -9,7 +9,7 @@ import {
   simulateDevices,
 } from '../../workflows/simulation/simulate-devices.ts';
 import { type Io, line, writeJson } from '../io.ts';
-import { numberBetween, optional, wholeNumberBetween } from '../options.ts';
+import { numberBetween, optional, wholeNumberBetween } from '../options/options.ts';
 
 /** Flags of virtual devices that take pushes. */
 export const simulatedDeviceOptions = {

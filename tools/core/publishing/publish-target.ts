@@ -1,4 +1,5 @@
 import { OtaError } from '../errors.ts';
+import { maskUrlText } from '../secrets.ts';
 
 /** Where firmware is published. */
 export type PublishTarget =
@@ -60,7 +61,8 @@ export function planPublishFiles(firmware: string, alias: string, version: strin
 }
 
 function refused(text: string, why: string): OtaError {
-  return new OtaError('usage', `the target ${JSON.stringify(text)} ${why}`, {
+  const shown = text.includes('://') ? maskUrlText(text) : text;
+  return new OtaError('usage', `the target ${JSON.stringify(shown)} ${why}`, {
     hint: 'Give a folder (./a:b when it holds a colon), user@host:folder, or an https URL.',
   });
 }

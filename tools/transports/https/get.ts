@@ -1,5 +1,8 @@
+import { basicAuthorization } from './url.ts';
+
 /** Requests as a device makes them, which takes no compression. */
 export interface Getter {
+  /** @param url may hold user and password */
   get(url: string, signal: AbortSignal, options?: GetOptions): Promise<GotFile>;
   close(): Promise<void>;
 }
@@ -38,11 +41,16 @@ export async function createGetter(options: GetterOptions): Promise<Getter> {
   });
   return {
     async get(url, signal, { range, headersForGzip = false } = {}) {
-      const answer = await request(url, {
+      const target = new URL(url);
+      const authorization = basicAuthorization(target);
+      target.username = '';
+      target.password = '';
+      const answer = await request(target, {
         dispatcher: agent,
         signal,
         method: headersForGzip ? 'HEAD' : 'GET',
         headers: {
+          ...(authorization === undefined ? {} : { authorization }),
           ...(headersForGzip ? { 'accept-encoding': 'gzip' } : {}),
           ...(range === undefined ? {} : { range }),
         },

@@ -9,7 +9,7 @@ import { checkCertificates } from './certificate.ts';
 import type { DoctorOptions } from './doctor.ts';
 import { type Add, fromError } from './report.ts';
 import { probeSharedTopic } from './shared-topic.ts';
-import { examineTopics } from './topics.ts';
+import { examineTopics, type Topics } from './topics.ts';
 
 /** Looks at the broker as the host does that commands a fleet. */
 export async function examineBroker(
@@ -17,28 +17,18 @@ export async function examineBroker(
   images: readonly ArtifactFacts[],
   add: Add,
 ): Promise<void> {
-  const { loaded, random, signal } = options;
-  let client: BrokerClient;
+  let topics: Topics;
   try {
-    const broker = parseBroker(brokerUrl(loaded.config));
-    if (broker.tls) {
-      const { host, port } = broker;
-      const tls = await readBrokerTls(loaded);
-      const question = { host, port, tls, now: options.now(), signal };
-      add(await checkCertificates('broker certificate', question));
-    }
-    client = await openConfiguredClient(loaded, { signal, random });
+    topics = await openTopics(options, add);
   } catch (error) {
     add(fromError('broker', error));
     return;
   }
-  const { mqtt } = loaded.config;
-  const commandTopic = parseTopicTemplate(mqtt.command_topic, ['device']);
-  const statusTopic = parseTopicTemplate(mqtt.status_topic, ['device']);
+  const { client, commandTopic } = topics;
   try {
     add(ok('broker', `${client.peer} answers, MQTT ${client.version === 5 ? '5' : '3.1.1'}`));
     add(checkPacketSize(client, images));
-    await examineTopics({ client, commandTopic, statusTopic, signal }, add);
+    await examineTopics(topics, add);
   } finally {
     await client.close();
   }
@@ -46,6 +36,23 @@ export async function examineBroker(
   if (commandTopic.names.length === 0) {
     add(await probeSharedTopic(options, commandTopic.expand({}), client.version));
   }
+}
+
+async function openTopics(
+  { loaded, random, signal, now }: DoctorOptions,
+  add: Add,
+): Promise<Topics> {
+  const { command_topic, status_topic } = loaded.config.mqtt;
+  const commandTopic = parseTopicTemplate(command_topic, ['device']);
+  const statusTopic = parseTopicTemplate(status_topic, ['device']);
+  const broker = parseBroker(brokerUrl(loaded.config));
+  if (broker.tls) {
+    const { host, port } = broker;
+    const tls = await readBrokerTls(loaded);
+    add(await checkCertificates('broker certificate', { host, port, tls, now: now(), signal }));
+  }
+  const client = await openConfiguredClient(loaded, { signal, random });
+  return { client, commandTopic, statusTopic, signal };
 }
 
 /** Topic, packet id and properties of a PUBLISH (MQTT 5 §3.3), generously. */

@@ -5,6 +5,7 @@ import { checkFirmwareAnswer, checkRangeAnswer } from '../../core/health/firmwar
 import { checkAlias, checkFirmware, checkOffered } from '../../core/health/published-firmware.ts';
 import { parseVersionFile, type VersionFile } from '../../core/publishing/version-file.ts';
 import type { ArtifactFacts } from '../../core/release/delivery.ts';
+import { maskUrlCredentials } from '../../core/secrets.ts';
 import {
   createGetter,
   type GetOptions,
@@ -98,8 +99,8 @@ async function examineVersionFile(look: Look, url: string): Promise<VersionFile 
   const answer = await fetchFile(look, name, url);
   if (answer === undefined) return;
   try {
-    const file = parseVersionFile(answer.body.toString(), url);
-    look.add(ok(name, `${file.version} at ${url}`));
+    const file = parseVersionFile(answer.body.toString(), maskUrlCredentials(url));
+    look.add(ok(name, `${file.version} at ${maskUrlCredentials(url)}`));
     return file;
   } catch (error) {
     look.add(fromError(name, error));
@@ -121,7 +122,7 @@ async function fetchFile(look: Look, name: string, url: string): Promise<GotFile
   const answer = await request(look, name, url);
   if (answer === undefined || answer.status === 200) return answer;
   const remedy = 'Run `ota publish`, or correct server.base_url.';
-  look.add(failed(name, `${url} answers with ${answer.status}`, remedy));
+  look.add(failed(name, `${maskUrlCredentials(url)} answers with ${answer.status}`, remedy));
   return;
 }
 

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import type { Fingerprint } from '../../core/integrity.ts';
 import type { PackagePlan } from '../../core/release/package-plan.ts';
 import type { SignedRelease } from '../../core/signing/sign-release.ts';
-import { copyBinary } from '../../workspace/copy-binary.ts';
-import { changeFiles, stageBytes } from '../../workspace/file-change.ts';
-import { stageJson } from '../../workspace/json-write.ts';
-import { withLock } from '../../workspace/lock.ts';
+import { changeFiles, stageBytes } from '../../workspace/changes/file-change.ts';
+import { stageJson } from '../../workspace/changes/json-write.ts';
+import { withLock } from '../../workspace/changes/lock.ts';
+import { copyBinary } from '../../workspace/firmware/copy-binary.ts';
 import type { SignPlan } from './sign.ts';
 
 export interface PackageChange {
@@ -30,7 +30,7 @@ export interface AppliedPackage {
 /** Under the lock: copies and hashes in one pass, plans, signs, then changes all files as one. */
 export async function applyPackage(job: PackageChange): Promise<AppliedPackage> {
   const { manifestPath, binaryPath, folder, artifactPath, releasePath, files } = job;
-  return withLock(manifestPath, () =>
+  return withLock(manifestPath, (requireHeld) =>
     changeFiles(async (change) => {
       const copied = await change.stage(artifactPath, (fd) => copyBinary(binaryPath, fd));
       const plan = await job.plan(copied);
@@ -48,6 +48,7 @@ export async function applyPackage(job: PackageChange): Promise<AppliedPackage> 
       for (const name of plan.obsolete.filter((candidate) => !signatures.has(candidate))) {
         change.remove(join(folder, name));
       }
+      requireHeld();
       return { plan, ...(signed && { signed }) };
     }),
   );

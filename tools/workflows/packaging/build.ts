@@ -4,8 +4,8 @@ import { OtaError } from '../../core/errors.ts';
 import { mergeImages } from '../../core/image/building/merge-images.ts';
 import type { PackageFile } from '../../core/release/package-plan.ts';
 import { didYouMeanSuffix } from '../../core/schema.ts';
-import { readBuildFolder } from '../../workspace/build-folder.ts';
-import { readFirmwareBytes } from '../../workspace/firmware-bytes.ts';
+import { readBuildFolder } from '../../workspace/firmware/build-folder.ts';
+import { readFirmwareBytes } from '../../workspace/firmware/firmware-bytes.ts';
 
 /** What a build folder contributes to a release. */
 export interface BuildPackage {

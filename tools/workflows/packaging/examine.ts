@@ -13,9 +13,9 @@ import { type Fingerprint, fingerprintOf } from '../../core/integrity.ts';
 import { hardwareOf } from '../../core/release/manifest.ts';
 import type { Release, ReleaseImage, ReleaseSource } from '../../core/release/release.ts';
 import { describeImage } from '../../core/release/release-image.ts';
-import { isBuildFolder, readBuildFolder } from '../../workspace/build-folder.ts';
-import { readFirmwareBytes } from '../../workspace/firmware-bytes.ts';
-import { readPartitionTable } from '../../workspace/partition-table-file.ts';
+import { isBuildFolder, readBuildFolder } from '../../workspace/firmware/build-folder.ts';
+import { readFirmwareBytes } from '../../workspace/firmware/firmware-bytes.ts';
+import { readPartitionTable } from '../../workspace/firmware/partition-table-file.ts';
 import { readManifest, readReleases, type Workspace } from '../../workspace/workspace.ts';
 import { readGitSource } from './git-source.ts';
 

@@ -3,7 +3,7 @@ import type { ArtifactFacts } from '../../core/release/delivery.ts';
 import { hardwareOf, type Product } from '../../core/release/manifest.ts';
 import { type Artifact, chooseArtifacts, isUpdate } from '../../core/release/release.ts';
 import { verifyArtifact } from '../../workspace/artifact-file.ts';
-import { readSignature } from '../../workspace/signature-files.ts';
+import { readSignature } from '../../workspace/signing/signature-files.ts';
 import {
   artifactPath,
   openWorkspace,
@@ -15,6 +15,7 @@ import { readReleasable } from './releasable.ts';
 
 export interface ArtifactRequest {
   readonly manifestPath: string;
+  readonly outputFolder?: string;
   /** A version id, or `latest`. */
   readonly version: string;
   readonly artifact?: string;
@@ -67,7 +68,7 @@ interface Choice {
 }
 
 async function chooseApps(request: ArtifactRequest): Promise<Choice> {
-  const workspace = openWorkspace(request.manifestPath);
+  const workspace = openWorkspace(request.manifestPath, request.outputFolder);
   const manifest = await readManifest(workspace);
   const stored = await readReleasable(workspace, manifest, request.version, request.now);
   const chosen = chooseArtifacts(stored.release, request.artifact);

@@ -15,7 +15,7 @@ import {
 } from '../../core/release/package-plan.ts';
 import type { SignedRelease } from '../../core/signing/sign-release.ts';
 import { verifyArtifact } from '../../workspace/artifact-file.ts';
-import { findBinary, readBinary } from '../../workspace/binary.ts';
+import { findBinary, readBinary } from '../../workspace/firmware/binary.ts';
 import { namesIn } from '../../workspace/folder.ts';
 import {
   entryPath,

@@ -3,9 +3,9 @@ import { dirname } from 'node:path';
 import { OtaError } from '../../core/errors.ts';
 import type { VersionEntry } from '../../core/release/manifest.ts';
 import { planPrune } from '../../core/release/prune-plan.ts';
-import { changeFiles } from '../../workspace/file-change.ts';
-import { stageJson } from '../../workspace/json-write.ts';
-import { withLock } from '../../workspace/lock.ts';
+import { changeFiles } from '../../workspace/changes/file-change.ts';
+import { stageJson } from '../../workspace/changes/json-write.ts';
+import { withLock } from '../../workspace/changes/lock.ts';
 import { findLeftovers, releaseFiles } from '../../workspace/release-files.ts';
 import {
   openWorkspace,
@@ -50,12 +50,13 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   const workspace = openWorkspace(options.manifestPath, options.outputFolder);
   await readManifest(workspace); // without a manifest there is nothing to lock
   if (options.dryRun) return (await gatherAndPlan(workspace, options)).result;
-  return withLock(workspace.manifestPath, async () => {
+  return withLock(workspace.manifestPath, async (requireHeld) => {
     const { plan, result } = await gatherAndPlan(workspace, options);
     const files = result.removed.flatMap((version) => version.files);
     await changeFiles(async (change) => {
       if (result.removed.length > 0) await stageJson(change, workspace.manifestPath, plan.manifest);
       for (const path of [...files, ...result.leftovers]) change.remove(path);
+      requireHeld();
     });
     for (const folder of new Set(files.map(dirname))) await removeWhenEmpty(folder, workspace);
     return result;

@@ -1,6 +1,6 @@
 import type { RootManifest } from '../../core/release/manifest.ts';
 import { requireSigned } from '../../core/signing/require-signed.ts';
-import { readTrust } from '../../workspace/trusted-keys.ts';
+import { readTrust } from '../../workspace/signing/trusted-keys.ts';
 import { readRelease, type StoredRelease, type Workspace } from '../../workspace/workspace.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { PackagePlan } from '../../core/release/package-plan.ts';
 import { type SignedRelease, signRelease } from '../../core/signing/sign-release.ts';
 import { readArtifact } from '../../workspace/artifact-file.ts';
-import { readSignatureFiles } from '../../workspace/signature-files.ts';
-import { readTrust } from '../../workspace/trusted-keys.ts';
+import { readSignatureFiles } from '../../workspace/signing/signature-files.ts';
+import { readTrust } from '../../workspace/signing/trusted-keys.ts';
 import { readManifest, type Workspace } from '../../workspace/workspace.ts';
 import { loadSigners, type SignerSources } from '../signing/load-signers.ts';
 

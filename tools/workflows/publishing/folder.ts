@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { OtaError } from '../../core/errors.ts';
 import { createFingerprinter } from '../../core/integrity.ts';
-import { changeFiles } from '../../workspace/file-change.ts';
+import { changeFiles } from '../../workspace/changes/file-change.ts';
 import type { Publication } from './publish.ts';
 
 /** Writes all files beside, then renames them in their order. @throws OtaError `write-failed`, `binary-changed` */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { ArtifactFacts, Payload } from '../../core/release/delivery.ts';
 import { https } from '../../transports/https.ts';
-import { createPayload } from '../../workspace/payload.ts';
+import { createPayload } from '../../workspace/firmware/payload.ts';
 import type { Publication } from './publish.ts';
 
 /** Uploads with PUT, one file after the other, version.json last. @throws OtaError as the HTTPS transport does */

@@ -14,7 +14,7 @@ import {
   type VersionFile,
 } from '../../core/publishing/version-file.ts';
 import { versionIdProblem } from '../../core/version.ts';
-import { readBinary } from '../../workspace/binary.ts';
+import { readBinary } from '../../workspace/firmware/binary.ts';
 import { versionFromGit } from '../packaging/build-version.ts';
 import { requireSignedBinary } from '../signing/signed-binary.ts';
 import { publishToFolder } from './folder.ts';

@@ -8,7 +8,7 @@ import {
   remotePublishScript,
 } from '../../core/publishing/remote-publish.ts';
 import { cannotUseRsync, explainSshEnd } from '../../core/publishing/ssh-failure.ts';
-import { temporaryPrefix } from '../../workspace/file-change.ts';
+import { temporaryPrefix } from '../../workspace/changes/file-change.ts';
 import type { Publication, PublishOptions } from './publish.ts';
 import { endSshProgram, runSshProgram, type SshSession } from './ssh-program.ts';
 

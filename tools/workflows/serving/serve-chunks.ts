@@ -5,7 +5,7 @@ import {
   type ChunkServerEvent,
   serveChunks,
 } from '../../messaging/chunk-server.ts';
-import { createPayload } from '../../workspace/payload.ts';
+import { createPayload } from '../../workspace/firmware/payload.ts';
 import { type LoadedConfig, openConfiguredClient } from '../deploy-config.ts';
 import { type ArtifactRequest, findArtifact } from '../packaging/find-artifact.ts';
 

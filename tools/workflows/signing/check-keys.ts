@@ -1,7 +1,7 @@
 import { collectFinding, type Finding } from '../../core/release/findings.ts';
 import type { RootManifest } from '../../core/release/manifest.ts';
 import { noTrust, validityProblem } from '../../core/signing/trust.ts';
-import { readTrust } from '../../workspace/trusted-keys.ts';
+import { readTrust } from '../../workspace/signing/trusted-keys.ts';
 import type { Workspace } from '../../workspace/workspace.ts';
 
 /** Key files must be there and be what their ids say; one that is not valid now is worth knowing. */

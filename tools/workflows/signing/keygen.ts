@@ -2,7 +2,7 @@ import { generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import { OtaError } from '../../core/errors.ts';
 import { type PublicKey, parsePublicKey } from '../../core/signing/key.ts';
-import { createFiles } from '../../workspace/new-file.ts';
+import { createFiles } from '../../workspace/changes/new-file.ts';
 
 const generate = promisify(generateKeyPair);
 

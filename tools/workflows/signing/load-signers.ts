@@ -2,7 +2,7 @@ import { OtaError } from '../../core/errors.ts';
 import { parsePrivateKey, parsePublicKey, type SigningKey } from '../../core/signing/key.ts';
 import { signBytes } from '../../core/signing/sign-bytes.ts';
 import type { Signer } from '../../core/signing/sign-release.ts';
-import { readKeyText } from '../../workspace/key-file.ts';
+import { readKeyText } from '../../workspace/signing/key-file.ts';
 import { createCommandSigner } from './command-signer.ts';
 
 /** Where the keys to sign with come from; at least one of them. */

@@ -3,11 +3,11 @@ import { OtaError } from '../../core/errors.ts';
 import { sameJson } from '../../core/json.ts';
 import { type SignedRelease, type Signer, signRelease } from '../../core/signing/sign-release.ts';
 import { readArtifact } from '../../workspace/artifact-file.ts';
-import { changeFiles, stageBytes } from '../../workspace/file-change.ts';
-import { stageJson } from '../../workspace/json-write.ts';
-import { withLock } from '../../workspace/lock.ts';
-import { readSignatureFiles } from '../../workspace/signature-files.ts';
-import { readTrust } from '../../workspace/trusted-keys.ts';
+import { changeFiles, stageBytes } from '../../workspace/changes/file-change.ts';
+import { stageJson } from '../../workspace/changes/json-write.ts';
+import { withLock } from '../../workspace/changes/lock.ts';
+import { readSignatureFiles } from '../../workspace/signing/signature-files.ts';
+import { readTrust } from '../../workspace/signing/trusted-keys.ts';
 import {
   artifactPath,
   openWorkspace,
@@ -55,7 +55,7 @@ export async function signVersion(options: SignOptions): Promise<SignResult> {
   );
   // Signing may take as long as somebody needs to touch a token, so the lock is taken only now.
   if (signed.added.length > 0 || signed.files.size > 0) {
-    await withLock(workspace.manifestPath, () => write(stored, signed));
+    await withLock(workspace.manifestPath, (requireHeld) => write(stored, signed, requireHeld));
   }
   const signaturePaths = [...signed.files.keys()].map((name) => join(artifactFolder, name));
   return { ...signed, releasePath, signaturePaths };
@@ -64,6 +64,7 @@ export async function signVersion(options: SignOptions): Promise<SignResult> {
 async function write(
   { path, artifactFolder, release }: StoredRelease,
   signed: SignedRelease,
+  requireHeld: () => void,
 ): Promise<void> {
   if (!sameJson(await readReleaseAt(path), release)) {
     throw new OtaError('release-changed', `${path} was changed while it was being signed`, {
@@ -74,5 +75,6 @@ async function write(
     for (const [name, bytes] of signed.files)
       await stageBytes(change, join(artifactFolder, name), bytes);
     if (signed.added.length > 0) await stageJson(change, path, signed.release);
+    requireHeld();
   });
 }

@@ -4,8 +4,8 @@ import { OtaError } from '../../core/errors.ts';
 import type { RootManifest } from '../../core/release/manifest.ts';
 import { requireSigned, unsignedFile } from '../../core/signing/require-signed.ts';
 import type { Trust } from '../../core/signing/trust.ts';
-import { readSignature } from '../../workspace/signature-files.ts';
-import { readTrust } from '../../workspace/trusted-keys.ts';
+import { readSignature } from '../../workspace/signing/signature-files.ts';
+import { readTrust } from '../../workspace/signing/trusted-keys.ts';
 import {
   openWorkspace,
   readManifest,

@@ -4,7 +4,7 @@ import { verdictProblems } from '../../core/image/problems.ts';
 import { sameJson } from '../../core/json.ts';
 import { type Artifact, isUpdate, type Release } from '../../core/release/release.ts';
 import { describeImage } from '../../core/release/release-image.ts';
-import { readFirmwareBytes } from '../../workspace/firmware-bytes.ts';
+import { readFirmwareBytes } from '../../workspace/firmware/firmware-bytes.ts';
 
 /**
  * Whether an artifact is a sound image, and for the app whether it is the one that its release describes.

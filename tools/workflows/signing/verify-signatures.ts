@@ -8,7 +8,7 @@ import { requireSigned } from '../../core/signing/require-signed.ts';
 import { verifyBytes } from '../../core/signing/sign-bytes.ts';
 import type { Trust } from '../../core/signing/trust.ts';
 import { readArtifact } from '../../workspace/artifact-file.ts';
-import { readSignatureFiles } from '../../workspace/signature-files.ts';
+import { readSignatureFiles } from '../../workspace/signing/signature-files.ts';
 import { artifactPath, type StoredRelease, type Workspace } from '../../workspace/workspace.ts';
 
 /**

@@ -5,7 +5,7 @@ import { isSignatureFileOf } from '../../core/signing/signature-name.ts';
 import { noTrust } from '../../core/signing/trust.ts';
 import { verifyArtifact } from '../../workspace/artifact-file.ts';
 import { namesIn } from '../../workspace/folder.ts';
-import { readTrust } from '../../workspace/trusted-keys.ts';
+import { readTrust } from '../../workspace/signing/trusted-keys.ts';
 import {
   artifactPath,
   openWorkspace,
