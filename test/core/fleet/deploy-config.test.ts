@@ -70,6 +70,10 @@ describe('a deploy configuration', () => {
 
   it('says where to publish only when it knows', () => {
     expect(failureOf(() => uploadTarget(parse({}))).code).toBe('deploy-config-invalid');
+    const hidden = failureOf(() =>
+      uploadTarget(parse({ server: { base_url: 'http://u:secret@' } })),
+    );
+    expect(hidden.message).not.toContain('secret');
     const server = { base_url: 'https://u.example:8443/fw', firmware_path: 'fw/x.bin' };
     expect(uploadTarget(parse({ server }))).toBe('u.example:fw');
     expect(uploadTarget(parse({ server: { ...server, upload: '/srv/fw' } }))).toBe('/srv/fw');

@@ -3,6 +3,7 @@ import { OtaError } from '../../errors.ts';
 import { isSettings, mergeSettings, type Settings } from '../../release/channel.ts';
 import { fillPlaceholders, requireFilled, type Variables } from '../../release/placeholders.ts';
 import { defineSchema, formatProblem } from '../../schema.ts';
+import { maskUrlText } from '../../secrets.ts';
 
 /** `ota_deploy_config.json` with its defaults filled in (schemas/ota-deploy-config.schema.json). */
 export interface DeployConfig {
@@ -125,7 +126,7 @@ export function uploadTarget({ server }: DeployConfig): string {
   if (host === '' || host === 'your-nas-ip') {
     throw new OtaError(
       'deploy-config-invalid',
-      `server.base_url names no host: ${server.base_url}`,
+      `server.base_url names no host: ${maskUrlText(server.base_url)}`,
       { hint: 'Set server.base_url to your update server, or server.upload, or use --to.' },
     );
   }
