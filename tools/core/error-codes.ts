@@ -8,7 +8,10 @@
 export const errorCodes = {
   // asked wrongly
   usage: { exit: 2, meaning: 'The command line is not understood.' },
-  'version-invalid': { exit: 2, meaning: 'A version id cannot be used as a folder name.' },
+  'version-invalid': {
+    exit: 2,
+    meaning: 'A version cannot be used: as a folder name, or as the oldest that may update.',
+  },
   'name-invalid': {
     exit: 2,
     meaning: 'A file name holds a separator, `..` or control characters.',
