@@ -4,6 +4,7 @@ import type { FleetOptions } from '../../tools/simulator/fleet/fleet.ts';
 import { rejection } from '../support/code.ts';
 import {
   commandFleet,
+  commandTalkers,
   namelessDevice,
   outcomesOf,
   testBroker,
@@ -55,18 +56,7 @@ describe('a command to a fleet', () => {
     ];
     const clock = createTestClock();
     const { client, fleet } = await scene(12, { faults }, clock);
-    let ended = 0;
-    const run = await commandFleet(
-      client,
-      {},
-      {
-        ...clock,
-        notify({ type }) {
-          if (type === 'ended') ended += 1;
-          if (ended === 11) clock.skip(3000); // the silent one keeps everybody waiting
-        },
-      },
-    );
+    const run = await commandTalkers(client, 11, clock);
     expect(outcomesOf(run)).toEqual([
       'dev-0000 silent',
       'dev-0001 failed',
@@ -82,7 +72,7 @@ describe('a command to a fleet', () => {
       'dev-0011 updated',
     ]);
     const reasons = run.waits.slice(0, 5).map(({ outcome }) => outcome?.reason);
-    expect(reasons[0]).toMatch(/^no answer in 3 s; before the command: idle, runs 1\.0\.0/);
+    expect(reasons[0]).toMatch(/^no answer in 60 s; before the command: idle, runs 1\.0\.0/);
     expect(reasons[1]).toBe('ESP_ERR_FLASH_OP_FAIL: a flash sector is broken');
     expect(reasons[2]).toBe('ESP_ERR_OTA_VALIDATE_FAILED: the SHA-256 is wrong');
     expect(reasons[3]).toBe('restarted into 1.0.0 after 1.1.0 was written');

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createBroker } from '../../tools/simulator/broker.ts';
 import { startEdgeDevice } from '../support/edge-device.ts';
 import {
-  commandFleet,
+  commandTalkers,
   testBroker,
   testClient,
   testFleet,
@@ -50,7 +50,7 @@ describe('a virtual fleet that is updated over MQTT', () => {
       server_url: server.url,
       faults: [...names, ...more].map((fault) => ({ fault, count: 1, percent: 40, delay_ms: 20 })),
     });
-    await commandFleet(client, {});
+    await commandTalkers(client, 11);
     await Promise.all(fleet.devices.map((device) => device.idle()));
     await expect.poll(() => historyOf(service, 'dev-0011'), { timeout: 5000 }).toEqual(updated);
     const histories = await Promise.all(

@@ -16,6 +16,7 @@ import {
   type ClientSettings,
   openClient,
 } from '../../tools/transports/mqtt/connection/client.ts';
+import { createTestClock } from './test-clock.ts';
 
 export const never = new AbortController().signal;
 
@@ -137,6 +138,9 @@ export async function namelessDevice(
   await say(0, '1.0.0');
 }
 
+/** Longer than any device takes on a busy machine. */
+const timeoutMs = 60_000;
+
 /** Commands all devices of a test fleet and waits for them. */
 export async function commandFleet(
   client: BrokerClient,
@@ -156,7 +160,7 @@ export async function commandFleet(
       targetVersion: '1.1.0',
       force: false,
       acceptReported: false,
-      timeoutMs: 3000,
+      timeoutMs,
       ...expectation,
     },
     wait: true,
@@ -166,6 +170,25 @@ export async function commandFleet(
     notify: () => {},
     ...changes,
   });
+}
+
+/**
+ * The same for a fleet in which somebody keeps silent: when so many others have ended, the clock is put forward by the
+ * timeout.
+ */
+export function commandTalkers(client: BrokerClient, talkers: number, clock = createTestClock()) {
+  let ended = 0;
+  return commandFleet(
+    client,
+    {},
+    {
+      ...clock,
+      notify({ type }) {
+        if (type === 'ended') ended += 1;
+        if (ended === talkers) clock.skip(timeoutMs);
+      },
+    },
+  );
 }
 
 /** `dev-0000 updated`, one line a device. */
