@@ -249,7 +249,8 @@ describe('a service at Mosquitto', () => {
       .toBe('connected');
     const publisher = await testClient(broker.url);
     await publisher.publish('fleet/d1/ota/status', '{"status":0}', { qos: 1 });
-    await expect.poll(() => heardBy(node)).toBe(1);
+    // Twice, when it comes while the service reads what the broker keeps.
+    await expect.poll(() => heardBy(node)).toBeGreaterThan(0);
   }, 60_000);
 
   it('speaks TLS with a user and a certificate, and needs to read only', async () => {
@@ -276,7 +277,8 @@ describe('a service at Mosquitto', () => {
       password: 'devices-password',
     });
     await publisher.publish('fleet/d1/ota/status', '{"status":0}', { qos: 1 });
-    await expect.poll(() => heardBy(node)).toBe(1);
+    // Twice, when it comes while the service reads what the broker keeps.
+    await expect.poll(() => heardBy(node)).toBeGreaterThan(0);
   }, 60_000);
 });
 
