@@ -52,6 +52,22 @@ const check = (service: Started, version: string, more: object = {}) =>
   );
 
 describe('the face of seed 004', () => {
+  it('leaves both steps of a release in the audit log', async () => {
+    const service = await startService();
+    await publish(service, '1.1.0');
+    const { body } = await service.call('GET', '/api/admin/events');
+    expect(body.events).toMatchObject([
+      { event_type: 'firmware_uploaded', created_by: 'environment' },
+      {
+        event_type: 'file_uploaded',
+        created_by: 'environment',
+        device_model: 'tab5',
+        firmware_version: '1.1.0',
+        event_data: { path: 'tab5/v1.1.0.bin', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      },
+    ]);
+  });
+
   it('goes from upload and registration to a confirmed update', async () => {
     const service = await startService();
     const bytes = image('1.1.0');

@@ -129,7 +129,7 @@ export async function createService({
     keys: createKeys(store, catalog, audit, now),
     rollouts: createRollouts(store, catalog, audit, now),
     releases: createReleases({ store, catalog, artifacts, audit, maxUploadBytes, now }),
-    uploads: createUploads(store, catalog, artifacts, now),
+    uploads: createUploads(store, catalog, artifacts, audit, now),
     deviceAuth: createDeviceAuth(tokens, secret, parseProxies(settings.trustedProxies), now),
     links,
     downloads: createDownloads(artifacts, settings.cacheBytes),

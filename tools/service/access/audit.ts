@@ -4,6 +4,8 @@ import type { Actor } from './access.ts';
 
 /** Acts of administrators; the first ones are the words of seed 003. */
 export type AuditType =
+  /** The first of two steps; the second is `firmware_uploaded`. */
+  | 'file_uploaded'
   | 'firmware_uploaded'
   | 'firmware_updated'
   | 'rollout_created'

@@ -1,4 +1,6 @@
 import { OtaError } from '../../core/errors.ts';
+import type { Actor } from '../access/access.ts';
+import type { Audit } from '../access/audit.ts';
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Catalog } from './catalog.ts';
@@ -29,7 +31,12 @@ export interface Uploads {
    * @param signature base64, for a model that demands one; the registration brings it again
    * @throws OtaError `signature-missing`, `signature-invalid`
    */
-  keep(names: UploadNames, file: TakenFile, signature: string | undefined): Promise<void>;
+  keep(
+    names: UploadNames,
+    file: TakenFile,
+    signature: string | undefined,
+    actor: Actor,
+  ): Promise<void>;
   /** @throws OtaError `upload-unknown`; `upload-mismatch` when it is not what is declared */
   find(declared: DeclaredUpload): Promise<TakenFile>;
 }
@@ -38,13 +45,16 @@ export function createUploads(
   store: Store,
   catalog: Catalog,
   artifacts: ArtifactStore,
+  audit: Audit,
   now: () => number,
 ): Uploads {
   return {
-    async keep(names, file, signature) {
+    async keep(names, file, signature, actor) {
       await requireSigned((await catalog.reload()).model(names.model), signature, file);
       await file.keep();
-      await store.catalog.putUpload({
+      const { model, version, path, filename } = names;
+      const data = { path, filename, sha256: file.sha256, size: file.sizeBytes };
+      const row = {
         ...names,
         size: file.sizeBytes,
         sha256: file.sha256,
@@ -55,7 +65,11 @@ export function createUploads(
         image_build:
           (file.version === undefined ? undefined : parseImageVersion(file.version).build) ?? null,
         created_at: now(),
-      });
+      };
+      await store.catalog.putUpload(
+        row,
+        audit.entry('file_uploaded', actor, { model, version, data }),
+      );
     },
     async find({ path, model, version, sizeBytes, sha256 }) {
       const row = await store.catalog.findUpload(path);

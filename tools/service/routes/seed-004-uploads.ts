@@ -57,7 +57,7 @@ async function takeUpload(
     ...(signature === undefined ? {} : { signature }),
   };
   if (given.register !== 'true') {
-    await uploads.keep({ path, model, version, filename }, file, signature);
+    await uploads.keep({ path, model, version, filename }, file, signature, actor);
     return answer;
   }
   const facts = oneStep(given, { model, version, build: build ?? 1, filename, path });

@@ -3,6 +3,7 @@ import { changeCatalog, type NoteOf } from './change-catalog.ts';
 import type { Database } from './database.ts';
 import { newModel } from './rows.ts';
 import type {
+  EventRow,
   KeyRow,
   ModelRow,
   NewRelease,
@@ -61,7 +62,8 @@ export interface CatalogStore {
   /** `undefined` when the name is taken. */
   addKey(key: Omit<KeyRow, 'id'>, note?: NoteOf<KeyRow>): Promise<KeyRow | undefined>;
   revokeKey(name: string, nowMs: number, note?: NoteOf<KeyRow>): Promise<KeyRow | undefined>;
-  putUpload(upload: UploadRow): Promise<void>;
+  /** @param note for the audit log; stored with the upload or not at all */
+  putUpload(upload: UploadRow, note: Omit<EventRow, 'id'>): Promise<void>;
   findUpload(path: string): Promise<UploadRow | undefined>;
   /** Every content hash that a release or an upload names. */
   usedHashes(): Promise<Set<string>>;
@@ -153,13 +155,15 @@ function uploadStore(
   db: Kysely<Tables>,
 ): Pick<CatalogStore, 'putUpload' | 'findUpload' | 'usedHashes'> {
   return {
-    async putUpload(upload) {
-      await db
-        .insertInto('uploads')
-        .values(upload)
-        .onConflict((conflict) => conflict.column('path').doUpdateSet(upload))
-        .execute();
-    },
+    putUpload: (upload, note) =>
+      db.transaction().execute(async (trx) => {
+        await trx
+          .insertInto('uploads')
+          .values(upload)
+          .onConflict((conflict) => conflict.column('path').doUpdateSet(upload))
+          .execute();
+        await trx.insertInto('events').values(note).execute();
+      }),
     findUpload: (path) =>
       db.selectFrom('uploads').selectAll().where('path', '=', path).executeTakeFirst(),
     async usedHashes() {
