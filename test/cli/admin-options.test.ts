@@ -139,6 +139,7 @@ describe('the flags of ota admin', () => {
   it.each([
     [['rollout', 'pause', '--name', 'r', '--percentage', '5'], 'makes nothing of --percentage'],
     [['list', '--id', '5', '--ttl', '3'], 'makes nothing of --id, --ttl'],
+    [['rollout', 'pause', 'r'], 'ota admin rollout pause makes nothing of the word "r"'],
     [['rollout', 'pause'], 'needs --name'],
     [['rollout', 'pause', '--name', ''], 'needs --name'],
     [['rollout', 'pause', '--name', 'a', '--name', 'b'], '--name is given 2 times'],

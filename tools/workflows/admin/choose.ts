@@ -15,18 +15,26 @@ const lists: ReadonlySet<AdminOption> = new Set(['group', 'device', 'public-key'
 export function chooseAct(words: readonly string[], args: AdminArgs): AdminAct {
   const typed = words.join(' ');
   const act = adminActs.find((candidate) => candidate.words === typed);
-  if (act === undefined) {
-    const known = adminActs.map((candidate) => candidate.words);
-    throw new OtaError('usage', `unknown act "${typed}"${didYouMeanSuffix(typed, known)}`, {
-      hint: `There are: ${known.join(', ')}.`,
-    });
-  }
+  if (act === undefined) throw unknownAct(typed);
   for (const name of adminOptions) requireOne(name, args[name]);
   requireNeeded(act, args);
   const taken = optionsOf(act);
   const idle = adminOptions.filter((name) => args[name] !== undefined && !taken.includes(name));
   if (idle.length === 0) return act;
   throw usage(`ota admin ${typed} makes nothing of ${flags(idle)}`, act);
+}
+
+/** Names are given by flags; who gives one as a word is told which flags there are. */
+function unknownAct(typed: string): OtaError {
+  const meant = adminActs.find(({ words }) => typed.startsWith(`${words} `));
+  if (meant !== undefined) {
+    const rest = typed.slice(meant.words.length + 1);
+    return usage(`ota admin ${meant.words} makes nothing of the word "${rest}"`, meant);
+  }
+  const known = adminActs.map(({ words }) => words);
+  return new OtaError('usage', `unknown act "${typed}"${didYouMeanSuffix(typed, known)}`, {
+    hint: `There are: ${known.join(', ')}.`,
+  });
 }
 
 function requireOne(name: AdminOption, value: unknown): void {
