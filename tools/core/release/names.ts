@@ -15,6 +15,8 @@ export function requireVersionId(id: string): void {
   });
 }
 
+const floorHint = 'It is the oldest version that may update to this one directly.';
+
 /**
  * A floor of another kind than the versions would hold nobody back: semantic versions are newer than all other texts.
  *
@@ -25,7 +27,7 @@ export function requireFloor(minVersion: string | null | undefined, version: str
   if (isSemanticVersion(minVersion) || !isSemanticVersion(version)) return;
   const floor = JSON.stringify(minVersion.slice(0, 80));
   throw new OtaError('version-invalid', `the minimum version ${floor} is no version like 1.2.3`, {
-    hint: 'It is the oldest version that may update to this one directly.',
+    hint: floorHint,
   });
 }
 
@@ -38,9 +40,7 @@ export function requireMinVersion(minVersion: string | undefined, version: strin
   throw new OtaError(
     'version-invalid',
     `--min-version ${minVersion} is newer than ${version} itself`,
-    {
-      hint: 'It is the oldest version that may update to this one directly.',
-    },
+    { hint: floorHint },
   );
 }
 
